@@ -1,0 +1,127 @@
+//! Every bound, with the arithmetic that justifies it. Relations between them are asserted at compile time.
+
+/// Unit of size.
+pub const KIB: u64 = 1 << 10;
+/// Unit of size.
+pub const MIB: u64 = 1 << 20;
+
+/// Events a core steps before it performs their effects: at ~1 us each, a drain stays far below the 1 ms preemption.
+pub const STEP_BUDGET: usize = 256;
+
+/// Cores of a broker. Tickets and connection ids carry a core in 16 bits; 64 is a large machine already.
+pub const CORES_MAX: usize = 64;
+
+/// Messages an inbox holds. Each core may owe another at most `INBOX_MESSAGES / CORES_MAX` unanswered requests.
+pub const INBOX_MESSAGES: usize = 16_384;
+
+/// What the cache reads and keeps: one GET, one entry. 1 MiB is ~15 ms of a 70 MB/s S3 connection.
+pub const BLOCK_BYTES: u64 = MIB;
+
+/// A pack is sealed at `diskless.pack.bytes.target`; one more request may land on top of it.
+pub const PACK_BYTES_MAX: u64 = 1 << 30;
+
+/// Slices below this are copied once into the pack's own buffer; a contiguous body costs less than a long list.
+pub const COPY_BYTES_MAX: usize = 32 << 10;
+
+/// Batches below this are copied into a fetch response with their stamp; larger ones are spliced.
+pub const SPLICE_BYTES_MIN: usize = 8 << 10;
+
+/// A flush of at most this rides in the journal, where journal and store are equally durable.
+pub const INLINE_BYTES_MAX: u64 = 64 * KIB;
+
+/// Inline bytes are pinned in memory until spilled; beyond this, flushes become packs instead.
+pub const INLINE_HELD_BYTES_MAX: u64 = 32 * MIB;
+
+/// A spill starts at this many inline bytes, or at [`SPILL_AGE_MS_MAX`].
+pub const SPILL_BYTES_MIN: u64 = 4 * MIB;
+
+/// The oldest inline byte waits at most this long for its spill.
+pub const SPILL_AGE_MS_MAX: u64 = 10_000;
+
+/// The journal's unit of writing: one block of the disk.
+pub const JOURNAL_BLOCK_BYTES: u64 = 4 * KIB;
+
+/// Bytes of one group. A group holds at least one command whatever its size; see [`COMMAND_BYTES_MAX`].
+pub const GROUP_BYTES_MAX: u64 = MIB;
+
+/// The first segment of a journal: small, so that the first start is instant.
+pub const SEGMENT_FIRST_BYTES: u64 = 4 * MIB;
+
+/// All later segments, zeroed in the background.
+pub const SEGMENT_BYTES: u64 = 64 * MIB;
+
+/// One command in the journal, inline bytes included: the largest CreateTopics request stays below.
+pub const COMMAND_BYTES_MAX: u64 = 2 * MIB;
+
+/// Journal on disk, then writes are refused and reads go on.
+pub const JOURNAL_BYTES_MAX: u64 = 1 << 30;
+
+/// Snapshot after this many journal bytes …
+pub const SNAPSHOT_JOURNAL_BYTES: u64 = 64 * MIB;
+
+/// … or after this long, where anything changed.
+pub const SNAPSHOT_AGE_MS: u64 = 60_000;
+
+/// One part of the ledger's state, shared between a snapshot and the state that moves on.
+pub const CHUNK_BYTES_MAX: usize = 64 << 10;
+
+/// Live extents: 32 bytes each, 320 MB.
+pub const EXTENTS_MAX: u64 = 10_000_000;
+
+/// Live producers over all partitions: ~120 bytes each, 120 MB.
+pub const PRODUCERS_MAX: u64 = 1_000_000;
+
+/// Partitions of the cluster: ~160 bytes each in the ledger.
+pub const PARTITIONS_MAX: u64 = 1_000_000;
+
+/// Partitions that one CreateTopics may ask for, over all of its topics (a command of them stays below its limit).
+pub const PARTITIONS_CREATE_MAX: u64 = 100_000;
+
+/// Batches of a producer and partition that are remembered: Kafka's own number.
+pub const PRODUCER_BATCHES: usize = 5;
+
+/// A producer without a batch for so long, in journaled time, is forgotten (`producer.id.expiration.ms`).
+pub const PRODUCER_EXPIRATION_MS: i64 = 86_400_000;
+
+/// Producer ids reserved by one command, so that InitProducerId costs a journal write once in a thousand.
+pub const PRODUCER_ID_BLOCK: i64 = 1_000;
+
+/// Extents that a catch-up look-up returns at least, where there are so many.
+pub const LOCATE_EXTENTS_MIN: usize = 64;
+
+/// Recent extents that a tail keeps for its readers; older ones are asked of the ledger.
+pub const TAIL_EXTENTS_MAX: usize = 64;
+
+/// Requests of one connection that are neither answered nor refused.
+pub const CONNECTION_REQUESTS_MAX: usize = 128;
+
+/// Reply bytes of one connection that its client has not read; then reading stops.
+pub const CONNECTION_REPLY_BYTES_MAX: u64 = MIB;
+
+/// What a connection's buffer starts at for a large frame; it doubles as bytes arrive.
+pub const RECEIVE_BYTES_FIRST: usize = 1 << 20;
+
+/// Fetch sessions of a core (`max.incremental.fetch.session.cache.slots`); the oldest idle one gives way.
+pub const FETCH_SESSIONS_MAX: usize = 1_000;
+
+/// Partitions watched by the fetch sessions of a core; a request beyond is served without a session.
+pub const WATCHES_MAX: usize = 1_000_000;
+
+/// Bytes that the cold reads of one core may have under way: lagging readers never crowd out a produce.
+pub const COLD_READ_BYTES_MAX: u64 = 64 * MIB;
+
+/// Bytes of one fetch answer, whatever the client asks for (`fetch.max.bytes` of the broker: 55 MiB).
+pub const FETCH_BYTES_MAX: u64 = 55 * MIB;
+
+/// Uploads at most that may be unresolved, so that a connection's dependency set fits one word.
+pub const UPLOADS_MAX: usize = 64;
+
+/// Outcomes of packs that are remembered behind the number below which all are resolved.
+pub const PACK_WINDOW: u64 = 64;
+
+const _: () = assert!(INLINE_BYTES_MAX <= GROUP_BYTES_MAX);
+const _: () = assert!(GROUP_BYTES_MAX + COMMAND_BYTES_MAX < SEGMENT_FIRST_BYTES);
+const _: () = assert!(COMMAND_BYTES_MAX % JOURNAL_BLOCK_BYTES == 0);
+const _: () = assert!(SEGMENT_BYTES % JOURNAL_BLOCK_BYTES == 0 && SEGMENT_FIRST_BYTES % JOURNAL_BLOCK_BYTES == 0);
+const _: () = assert!(SPILL_BYTES_MIN < INLINE_HELD_BYTES_MAX);
+const _: () = assert!(UPLOADS_MAX as u64 <= PACK_WINDOW);
