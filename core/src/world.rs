@@ -21,11 +21,14 @@ impl ObjectKey {
     /// Where it is not; keys are made by Apus, never by a client.
     #[must_use]
     pub fn new(text: &str) -> ObjectKey {
-        assert!(
-            !text.is_empty() && text.split('/').all(|part| !matches!(part, "" | "." | "..")),
-            "not an object key: {text:?}"
-        );
-        ObjectKey(Arc::from(text))
+        ObjectKey::parse(text).unwrap_or_else(|| panic!("not an object key: {text:?}"))
+    }
+
+    /// The same of a name that a store listed, where anybody may have put anything: nothing where it is not a key.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<ObjectKey> {
+        let sound = !text.is_empty() && text.split('/').all(|part| !matches!(part, "" | "." | ".."));
+        sound.then(|| ObjectKey(Arc::from(text)))
     }
 
     /// The key as text.
