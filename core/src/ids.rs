@@ -120,21 +120,37 @@ impl fmt::Debug for Uuid {
 /// A topic's id: new for each incarnation of a name, never zero.
 pub type TopicId = Uuid;
 
+/// Which machine of a broker writes packs. Each counts its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Writer {
+    /// The packer, for flushes.
+    Packer,
+    /// The spill, for bytes that rode in the journal.
+    Spill,
+}
+
+impl Writer {
+    /// Every writer, by its number in a pack's id.
+    pub const ALL: [Writer; 2] = [Writer::Packer, Writer::Spill];
+}
+
 /// A pack's id, unique for ever without a coin toss: a version 8 UUID of
-/// broker (32 bits), incarnation (32 bits, around the version nibble) and number (48 bits).
+/// broker (32 bits), incarnation (32 bits, around the version nibble), writer (8 bits) and number (48 bits).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PackId {
     /// Who made it.
     pub broker: BrokerId,
     /// In which life of its journal.
     pub incarnation: Incarnation,
-    /// The how-manieth of that life, below 2^48.
+    /// By which of its machines.
+    pub writer: Writer,
+    /// The how-manieth of that machine in that life, from 0, below 2^48.
     pub number: u64,
 }
 
 impl PackId {
     /// Byte layout: broker 0..4, incarnation high half 4..6, version nibble and 12 bits of the low half 6..8,
-    /// variant and the last 4 bits 8, zero 9, number 10..16.
+    /// variant and the last 4 bits 8, writer 9, number 10..16.
     #[must_use]
     pub fn uuid(&self) -> Uuid {
         assert!(self.number < 1 << 48, "pack number {} beyond 48 bits", self.number);
@@ -144,6 +160,7 @@ impl PackId {
         bytes[4..6].copy_from_slice(&((incarnation >> 16) as u16).to_be_bytes());
         bytes[6..8].copy_from_slice(&((incarnation >> 4) as u16 & 0x0fff).to_be_bytes());
         bytes[8] = (incarnation & 0xf) as u8;
+        bytes[9] = self.writer as u8;
         bytes[10..16].copy_from_slice(&self.number.to_be_bytes()[2..]);
         Uuid::versioned(bytes, 8)
     }
@@ -152,7 +169,7 @@ impl PackId {
     #[must_use]
     pub fn from_uuid(uuid: &Uuid) -> Option<PackId> {
         let bytes = &uuid.0;
-        if bytes[6] >> 4 != 8 || bytes[8] >> 6 != 2 || bytes[8] & 0x30 != 0 || bytes[9] != 0 {
+        if bytes[6] >> 4 != 8 || bytes[8] >> 6 != 2 || bytes[8] & 0x30 != 0 {
             return None;
         }
         let high = u32::from(u16::from_be_bytes([bytes[4], bytes[5]]));
@@ -162,6 +179,7 @@ impl PackId {
         Some(PackId {
             broker: BrokerId(i32::from_be_bytes([bytes[0], bytes[1], bytes[2], bytes[3]])),
             incarnation: Incarnation(high << 16 | middle << 4 | u32::from(bytes[8] & 0xf)),
+            writer: *Writer::ALL.get(usize::from(bytes[9]))?,
             number: u64::from_be_bytes(number),
         })
     }
@@ -175,8 +193,10 @@ mod tests {
     fn a_pack_id_survives_its_uuid() {
         for (broker, incarnation, number) in [(0, 0, 0), (1, 1, 1), (-1, u32::MAX, (1 << 48) - 1), (7, 0x1234_5678, 99)]
         {
-            let id = PackId { broker: BrokerId(broker), incarnation: Incarnation(incarnation), number };
-            assert_eq!(PackId::from_uuid(&id.uuid()), Some(id));
+            for writer in Writer::ALL {
+                let id = PackId { broker: BrokerId(broker), incarnation: Incarnation(incarnation), writer, number };
+                assert_eq!(PackId::from_uuid(&id.uuid()), Some(id));
+            }
         }
         assert_eq!(PackId::from_uuid(&Uuid::random(42)), None);
     }

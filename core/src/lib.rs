@@ -1,6 +1,18 @@
 //! The pure machines of Apus and the seam between decisions and the world.
+//!
+//! Nothing here waits, reads a clock, draws chance, opens a file or knows a socket: see [`turn`].
 
+pub mod api;
+pub mod batch;
+pub mod catalog;
+pub mod config;
 pub mod error;
+pub mod extent;
 pub mod ids;
 pub mod limits;
+pub mod message;
+pub mod pack;
+pub mod placement;
+pub mod time;
+pub mod turn;
 pub mod world;

@@ -121,7 +121,8 @@ pub const PACK_WINDOW: u64 = 64;
 
 const _: () = assert!(INLINE_BYTES_MAX <= GROUP_BYTES_MAX);
 const _: () = assert!(GROUP_BYTES_MAX + COMMAND_BYTES_MAX < SEGMENT_FIRST_BYTES);
-const _: () = assert!(COMMAND_BYTES_MAX % JOURNAL_BLOCK_BYTES == 0);
-const _: () = assert!(SEGMENT_BYTES % JOURNAL_BLOCK_BYTES == 0 && SEGMENT_FIRST_BYTES % JOURNAL_BLOCK_BYTES == 0);
+const _: () = assert!(COMMAND_BYTES_MAX.is_multiple_of(JOURNAL_BLOCK_BYTES));
+const _: () = assert!(SEGMENT_BYTES.is_multiple_of(JOURNAL_BLOCK_BYTES));
+const _: () = assert!(SEGMENT_FIRST_BYTES.is_multiple_of(JOURNAL_BLOCK_BYTES));
 const _: () = assert!(SPILL_BYTES_MIN < INLINE_HELD_BYTES_MAX);
 const _: () = assert!(UPLOADS_MAX as u64 <= PACK_WINDOW);

@@ -203,6 +203,17 @@ impl std::error::Error for Failure {}
 /// One thing asked of the journal's disk. Segments are files, named by number; core 0 asks, one write at a time.
 #[derive(Clone, Debug)]
 pub enum DiskRequest {
+    /// Which segments are there.
+    List,
+    /// Read a part of a segment; past its end the answer is short.
+    Read {
+        /// The segment.
+        segment: u64,
+        /// Where.
+        position: u64,
+        /// How many bytes.
+        bytes: u64,
+    },
     /// Make a segment of this length, every byte written as zero, file and directory entry durable.
     Create {
         /// Its number.
@@ -226,7 +237,18 @@ pub enum DiskRequest {
     },
 }
 
-/// How a [`DiskRequest`] ended. A failed `Write` is fatal for the journal and is never repeated.
+/// The answer to a [`DiskRequest`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DiskReply {
+    /// It is done, and durable.
+    Done,
+    /// The segments, by number, with their lengths.
+    Segments(Vec<(u64, u64)>),
+    /// What was read.
+    Bytes(Bytes),
+}
+
+/// How a [`DiskRequest`] failed. A failed `Write` is fatal for the journal and is never repeated.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum DiskFailure {
     /// No room; nothing of the request counts.

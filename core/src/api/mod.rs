@@ -1,0 +1,83 @@
+//! What clients ask and are told, free of protocol versions: the codec of `net` maps bytes to and from this.
+//!
+//! A request that names topics by id or by name is answered by the same, so answers echo a [`TopicRef`].
+
+use std::sync::Arc;
+
+use crate::ids::TopicId;
+
+mod cluster;
+mod configs;
+mod fetch;
+mod metadata;
+mod offsets;
+mod produce;
+mod producers;
+mod topics;
+
+pub use cluster::*;
+pub use configs::*;
+pub use fetch::*;
+pub use metadata::*;
+pub use offsets::*;
+pub use produce::*;
+pub use producers::*;
+pub use topics::*;
+
+/// What is known of the asker, from the first day.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Context {
+    /// `User:ANONYMOUS` until listeners authenticate.
+    pub principal: Arc<str>,
+    /// Which listener, in the order of the configuration.
+    pub listener: u16,
+    /// The client id of the request's header, or empty.
+    pub client_id: Arc<str>,
+    /// The client's zone, where it is known.
+    pub zone: Option<Arc<str>>,
+}
+
+/// A topic as a client names it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum TopicRef {
+    /// By name.
+    Name(Arc<str>),
+    /// By the id of its present incarnation.
+    Id(TopicId),
+}
+
+/// One request. ApiVersions never gets here: the session answers it.
+#[derive(Clone, Debug)]
+#[allow(missing_docs)] // Kafka's own names.
+pub enum Request {
+    Produce(ProduceRequest),
+    Fetch(FetchRequest),
+    ListOffsets(ListOffsetsRequest),
+    OffsetForLeaderEpoch(OffsetForLeaderEpochRequest),
+    Metadata(MetadataRequest),
+    DescribeCluster(DescribeClusterRequest),
+    CreateTopics(CreateTopicsRequest),
+    DeleteTopics(DeleteTopicsRequest),
+    DescribeConfigs(DescribeConfigsRequest),
+    InitProducerId(InitProducerIdRequest),
+}
+
+/// The answer to a [`Request`] of the same name.
+#[derive(Clone, Debug)]
+#[allow(missing_docs)] // Kafka's own names.
+pub enum Response {
+    Produce(ProduceResponse),
+    Fetch(FetchResponse),
+    ListOffsets(ListOffsetsResponse),
+    OffsetForLeaderEpoch(OffsetForLeaderEpochResponse),
+    Metadata(MetadataResponse),
+    DescribeCluster(DescribeClusterResponse),
+    CreateTopics(CreateTopicsResponse),
+    DeleteTopics(DeleteTopicsResponse),
+    DescribeConfigs(DescribeConfigsResponse),
+    InitProducerId(InitProducerIdResponse),
+    /// acks=0 and all went well: nothing is sent.
+    Silence,
+    /// acks=0 and something went wrong: the connection is closed, as Kafka does; the text is for the log.
+    Hangup(String),
+}

@@ -1,0 +1,99 @@
+//! The topics as a core sees them: a replica of the ledger's, fed by the coordinator, read by every request.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::api::TopicRef;
+use crate::config::TopicConfig;
+use crate::ids::{Lsn, PartitionId, TopicId};
+
+/// One incarnation of a topic.
+#[derive(Debug)]
+pub struct Topic {
+    /// Its id, never zero.
+    pub id: TopicId,
+    /// Its name.
+    pub name: Arc<str>,
+    /// The ledger's number of each partition, by Kafka's index.
+    pub partitions: Vec<PartitionId>,
+    /// As the creator asked; stored and echoed.
+    pub replication_factor: i16,
+    /// What the creator set, by key.
+    pub overrides: BTreeMap<String, String>,
+    /// What follows from it and from the broker's own configuration.
+    pub config: TopicConfig,
+}
+
+impl Topic {
+    /// The ledger's number of a partition.
+    #[must_use]
+    pub fn partition(&self, index: i32) -> Option<PartitionId> {
+        self.partitions.get(usize::try_from(index).ok()?).copied()
+    }
+}
+
+/// One change, in the order of the journal.
+#[derive(Clone, Debug)]
+pub enum CatalogChange {
+    /// The topic is there, or is different.
+    Set(Arc<Topic>),
+    /// The topic is gone, and its partitions with it.
+    Remove(Arc<Topic>),
+}
+
+/// What the coordinator tells every core. Answers that depend on it wait until every core has applied it.
+#[derive(Debug)]
+pub struct CatalogUpdate {
+    /// Where in the journal.
+    pub lsn: Lsn,
+    /// What changed.
+    pub changes: Vec<CatalogChange>,
+}
+
+/// All topics, by name and by id.
+#[derive(Debug, Default)]
+pub struct Catalog {
+    by_name: BTreeMap<Arc<str>, Arc<Topic>>,
+    by_id: BTreeMap<TopicId, Arc<Topic>>,
+}
+
+impl Catalog {
+    /// Takes over what changed.
+    pub fn apply(&mut self, update: &CatalogUpdate) {
+        for change in &update.changes {
+            match change {
+                CatalogChange::Set(topic) => {
+                    assert!(!topic.id.is_zero());
+                    self.by_name.insert(Arc::clone(&topic.name), Arc::clone(topic));
+                    self.by_id.insert(topic.id, Arc::clone(topic));
+                }
+                CatalogChange::Remove(topic) => {
+                    self.by_id.remove(&topic.id);
+                    if self.by_name.get(&topic.name).is_some_and(|now| now.id == topic.id) {
+                        self.by_name.remove(&topic.name);
+                    }
+                }
+            }
+        }
+        self.check();
+    }
+
+    /// The topic that a client means.
+    #[must_use]
+    pub fn find(&self, topic: &TopicRef) -> Option<&Arc<Topic>> {
+        match topic {
+            TopicRef::Name(name) => self.by_name.get(name),
+            TopicRef::Id(id) => self.by_id.get(id),
+        }
+    }
+
+    /// All topics, by name.
+    pub fn topics(&self) -> impl Iterator<Item = &Arc<Topic>> {
+        self.by_name.values()
+    }
+
+    /// A name belongs to exactly one living id.
+    pub fn check(&self) {
+        assert!(self.by_name.len() == self.by_id.len(), "names and ids differ");
+    }
+}
