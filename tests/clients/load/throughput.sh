@@ -1,0 +1,81 @@
+# ProducerPerformance at full speed, 1 KB records, with a kcat consumer beside it: no error, memory flat, objects within their bound.
+# Prints broker CPU s/GB, resident memory and objects. APUS_FOREIGN_SECONDS sets the length (15; 60 is the full check).
+# on: file s3
+# needs: tools
+# seconds: 420
+source "$CLIENTS/lib/check.sh"
+
+seconds=${APUS_FOREIGN_SECONDS:-15}
+topic=load
+broker_prepare
+broker_start
+
+perf() {
+    java -Xmx512m -cp "$FOREIGN/java/tools/*" org.apache.kafka.tools.ProducerPerformance --topic "$1" --num-records "$2" \
+        --record-size 1000 --throughput -1 --producer-props "bootstrap.servers=$BOOTSTRAP" acks=all </dev/null
+}
+rate_of() { grep 'records sent' "$1" | tail -n 1 | sed 's/.* \([0-9]*\)\.[0-9]* records\/sec.*/\1/'; }
+
+# A short run tells how many records fill the time.
+perf warm 200000 >"$WORK/warm" 2>&1 || fail "warm-up: $(tail -n 3 "$WORK/warm")"
+rate=$(rate_of "$WORK/warm")
+[[ $rate =~ ^[0-9]+$ ]] || fail "no rate in $(tail -n 1 "$WORK/warm")"
+count=$((rate * seconds))
+say "warm-up: $rate records/s, so $count records"
+
+java_tool org.apache.kafka.tools.TopicCommand --bootstrap-server "$BOOTSTRAP" --create --topic $topic --partitions 4 >/dev/null
+read -r objects_before bytes_before < <(store_count)
+cpu_before=$(broker_cpu)
+from=$EPOCHREALTIME
+# One byte a record: the size of the file is the number of records.
+start kcat -b "$BOOTSTRAP" -C -q -t $topic -o beginning -f . >"$WORK/consumed" 2>"$WORK/consumer"
+consumer=$STARTED
+perf $topic $count >"$WORK/out" 2>&1 &
+producer=$!
+started+=("$producer")
+
+resident=()
+while kill -0 "$producer" 2>/dev/null; do
+    sleep 2
+    broker_alive || fail "the broker ended: $(broker_last_words)"
+    resident+=("$(broker_rss)")
+done
+wait "$producer" || fail "ProducerPerformance: $(tail -n 5 "$WORK/out")"
+produced=$EPOCHREALTIME
+caught_up() {
+    kill -0 "$consumer" 2>/dev/null || fail "the consumer ended: $(cat "$WORK/consumer")"
+    (($(wc -c <"$WORK/consumed") >= count))
+}
+within 60 caught_up || fail "the consumer has $(wc -c <"$WORK/consumed") of $count records 60 s after the last"
+cpu_after=$(broker_cpu)
+kill "$consumer"
+read -r objects_after bytes_after < <(store_count)
+
+cat "$WORK/out"
+if grep -q -E 'Exception|ERROR' "$WORK/out"; then fail "$(grep -m1 -E 'Exception|ERROR' "$WORK/out")"; fi
+[[ ! -s $WORK/consumer ]] || fail "the consumer: $(head -n 3 "$WORK/consumer")"
+equal "$(wc -c <"$WORK/consumed")" "$count" "records consumed"
+
+# Flat: the second half of the run may not need more than the first half and a fifth, or 64 MiB.
+half=$((${#resident[@]} / 2))
+highest() { printf '%s\n' "$@" | sort -n | tail -n 1; }
+first=$(highest "${resident[@]:0:half}") second=$(highest "${resident[@]:half}")
+say "resident MiB each 2 s: $(printf '%s\n' "${resident[@]}" | awk '{ printf "%d ", $1 / 1024 }')"
+((second <= first + first / 5 + 65536)) || fail "memory grew: highest $((first / 1024)) MiB, then $((second / 1024)) MiB"
+
+summary=$(awk -v from="$from" -v to="$produced" -v count="$count" -v before="$cpu_before" -v after="$cpu_after" -v peak="$second" 'BEGIN {
+    printf "%.0f MB/s for %.0f s, broker %.2f CPU s/GB (produced and consumed), %d MiB", count / 1000 / (to - from), to - from,
+        (after - before) / (count / 1e6), peak / 1024 }')
+if [[ $BROKER == apus ]]; then
+    # Packs that the bytes need, and beyond them 20 objects a second on S3 (with a burst of 20) or one file a second; ten for the rest.
+    per_second=1
+    [[ $STORE == s3 ]] && per_second=20
+    created=$((objects_after - objects_before)) stored=$((bytes_after - bytes_before))
+    allowed=$(awk -v bytes="$stored" -v rate=$per_second -v from="$from" -v to="$EPOCHREALTIME" \
+        'BEGIN { printf "%d", bytes / 4194304 + rate * (to - from) + 30 }')
+    summary+=", $created objects of $((stored / (created > 0 ? created : 1) / 1024)) KiB on average, $allowed allowed"
+    say "$summary"
+    ((created <= allowed)) || fail "$created objects were created where $allowed are allowed"
+fi
+broker_stop
+echo "RESULT: $summary"
