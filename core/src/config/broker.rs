@@ -1,0 +1,232 @@
+//! A broker's settings, resolved: what every part of it is started with.
+
+use std::path::PathBuf;
+
+use super::listener::{self, Listener};
+use super::place::StorePlace;
+use super::problem::{Problem, Property};
+use super::settings::Settings;
+use crate::ids::BrokerId;
+use crate::limits;
+
+/// What a configuration has to know of the machine.
+#[derive(Clone, Debug)]
+pub struct Host {
+    /// The machine's name, which clients are told where a listener is on every interface.
+    pub name: String,
+    /// CPUs that this process may use.
+    pub cpus: usize,
+}
+
+/// How to reach an S3-compatible server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct S3Config {
+    /// `http://HOST:PORT` or `https://HOST:PORT`, without a slash at the end; nothing is Amazon's of the region.
+    pub endpoint: Option<String>,
+    /// The region to sign for; nothing leaves it to `AWS_REGION`, and then to `us-east-1`.
+    pub region: Option<String>,
+    /// Whether the bucket stands in the path, not in the host's name.
+    pub path_style: bool,
+}
+
+/// Where the order of records is made durable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum JournalPlace {
+    /// On this machine's disk, below the data directory.
+    Local,
+}
+
+/// Everything that a broker is started with.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Config {
+    /// `node.id`.
+    pub node_id: BrokerId,
+    /// `broker.rack`: the zone.
+    pub rack: Option<String>,
+    /// `data.dir`, as written.
+    pub data_dir: PathBuf,
+    /// `cores`: executors, 1 to [`limits::CORES_MAX`].
+    pub cores: usize,
+    /// `diskless.cores.pin`: whether each stays on one CPU.
+    pub cores_pin: bool,
+    /// `diskless.store.threads`: threads of the store plane.
+    pub store_threads: usize,
+
+    /// Where to listen and what to tell clients; at least one.
+    pub listeners: Vec<Listener>,
+    /// `inter.broker.listener.name`: the name of one of [`Config::listeners`].
+    pub inter_broker_listener: String,
+    /// `socket.request.max.bytes`: bytes of the largest request.
+    pub request_bytes_max: u32,
+    /// `connections.max.idle.ms`: milliseconds of silence after which a connection is closed; nothing is never.
+    pub connection_idle_ms_max: Option<u64>,
+    /// `max.connections`: connections of the whole broker.
+    pub connections_max: u32,
+    /// `diskless.inflight.bytes`: bytes of produce requests that are admitted and not answered, of the whole broker.
+    pub inflight_bytes_max: u64,
+
+    /// `num.partitions`: of a topic whose creator does not say.
+    pub partitions_default: u32,
+    /// `default.replication.factor`: of a topic whose creator does not say.
+    pub replication_factor_default: i16,
+    /// `auto.create.topics.enable`.
+    pub auto_create_topics: bool,
+    /// `delete.topic.enable`.
+    pub delete_topics: bool,
+    /// `diskless.validate.records`: whether every record is checked, not the batch's header alone.
+    pub validate_records: bool,
+
+    /// `fetch.max.bytes`: bytes of one fetch answer.
+    pub fetch_bytes_max: u32,
+    /// `max.incremental.fetch.session.cache.slots`: fetch sessions of a core.
+    pub fetch_sessions_max: usize,
+    /// `producer.id.expiration.ms`: milliseconds of silence after which a producer is forgotten.
+    pub producer_expiration_ms: i64,
+
+    /// `diskless.store`.
+    pub store: StorePlace,
+    /// `diskless.s3.*`.
+    pub s3: S3Config,
+    /// `diskless.journal`.
+    pub journal: JournalPlace,
+
+    /// `diskless.pack.bytes.target`: bytes at which a pack is sealed.
+    pub pack_bytes_target: u64,
+    /// `diskless.linger.ms.max`: milliseconds that an open pack waits.
+    pub linger_ms_max: u64,
+    /// `diskless.put.rate.max`: objects a second that were not full.
+    pub put_rate_max: u32,
+    /// `diskless.uploads.max`: uploads at a time, 1 to [`limits::UPLOADS_MAX`].
+    pub uploads_max: usize,
+
+    /// `diskless.hot.memory.bytes`: bytes of the newest packs, of the whole broker.
+    pub hot_bytes_max: u64,
+    /// `diskless.cache.memory.bytes`: bytes of blocks in memory.
+    pub cache_memory_bytes: u64,
+    /// `diskless.cache.disk.path`: where blocks go that leave memory; nothing is nowhere.
+    pub cache_disk_path: Option<PathBuf>,
+    /// `diskless.cache.disk.bytes`: bytes of blocks there.
+    pub cache_disk_bytes: u64,
+
+    /// What somebody set, by key, with where it was set: defaults of topics and DescribeConfigs come from it.
+    pub settings: Settings,
+}
+
+impl Config {
+    /// The configuration that these properties, the later ones first in rank, make on this machine.
+    ///
+    /// # Errors
+    /// All problems, in the order of the file, then of the command line.
+    ///
+    /// # Panics
+    /// Where the machine has no CPU or no name.
+    pub fn load(properties: &[Property], host: &Host) -> Result<Config, Vec<Problem>> {
+        assert!(host.cpus > 0 && !host.name.is_empty());
+        let (settings, mut problems) = Settings::gather(properties);
+        let listeners = listener::resolve(&settings, &host.name, &mut problems);
+        let data_dir = data_dir(&settings, &mut problems);
+        let store = store(&settings, &data_dir, &mut problems);
+        let s3 = s3(&settings, &mut problems);
+        let journal = journal(&settings, &mut problems);
+        if !problems.is_empty() {
+            problems.sort_by_key(|problem| problem.source);
+            return Err(problems);
+        }
+        assert!(!listeners.is_empty());
+        let first = || listeners[0].name.clone();
+        let inter_broker = settings.text("inter.broker.listener.name");
+        Ok(Config {
+            node_id: BrokerId(settings.small("node.id")),
+            rack: settings.text("broker.rack"),
+            data_dir,
+            cores: settings.number_if_any("cores").map_or_else(|| cores(host.cpus), count),
+            cores_pin: settings.answer("diskless.cores.pin"),
+            store_threads: settings.number_if_any("diskless.store.threads").map_or(host.cpus.div_ceil(4), count),
+            inter_broker_listener: inter_broker.map_or_else(first, |name| name.to_ascii_uppercase()),
+            listeners,
+            request_bytes_max: settings.small("socket.request.max.bytes"),
+            connection_idle_ms_max: u64::try_from(settings.number("connections.max.idle.ms")).ok(),
+            connections_max: settings.small("max.connections"),
+            inflight_bytes_max: settings.bytes("diskless.inflight.bytes"),
+            partitions_default: settings.small("num.partitions"),
+            replication_factor_default: settings.small("default.replication.factor"),
+            auto_create_topics: settings.answer("auto.create.topics.enable"),
+            delete_topics: settings.answer("delete.topic.enable"),
+            validate_records: settings.answer("diskless.validate.records"),
+            fetch_bytes_max: settings.small("fetch.max.bytes"),
+            fetch_sessions_max: settings.small("max.incremental.fetch.session.cache.slots"),
+            producer_expiration_ms: settings.number("producer.id.expiration.ms"),
+            store,
+            s3,
+            journal,
+            pack_bytes_target: settings.bytes("diskless.pack.bytes.target"),
+            linger_ms_max: settings.bytes("diskless.linger.ms.max"),
+            put_rate_max: settings.small("diskless.put.rate.max"),
+            uploads_max: settings.small("diskless.uploads.max"),
+            hot_bytes_max: settings.bytes("diskless.hot.memory.bytes"),
+            cache_memory_bytes: settings.bytes("diskless.cache.memory.bytes"),
+            cache_disk_path: settings.text("diskless.cache.disk.path").map(PathBuf::from),
+            cache_disk_bytes: settings.bytes("diskless.cache.disk.bytes"),
+            settings,
+        })
+    }
+
+    /// The one line about keys of Kafka's that were set and have no meaning here, if there are any.
+    #[must_use]
+    pub fn meaningless(&self) -> Option<String> {
+        let names: Vec<&str> = self.settings.foreign_names().collect();
+        if names.is_empty() { None } else { Some(format!("without meaning here: {}", names.join(", "))) }
+    }
+}
+
+/// Executors of a machine: all CPUs but a quarter, which the store plane gets.
+fn cores(cpus: usize) -> usize {
+    (cpus - cpus.div_ceil(4)).clamp(1, limits::CORES_MAX)
+}
+
+fn count(number: i64) -> usize {
+    usize::try_from(number).expect("the table's range begins at 1")
+}
+
+fn data_dir(settings: &Settings, problems: &mut Vec<Problem>) -> PathBuf {
+    let key = "data.dir";
+    let text = settings.text(key).expect("the key has a default and is never empty");
+    if text.contains(',') {
+        let spelled = settings.known(key).map_or(key, |setting| setting.spelled);
+        let message = format!("{spelled}={text} is refused: give one directory; records live in the store, not here");
+        problems.push(settings.problem(key, message));
+    }
+    PathBuf::from(text)
+}
+
+fn store(settings: &Settings, data_dir: &std::path::Path, problems: &mut Vec<Problem>) -> StorePlace {
+    let key = "diskless.store";
+    let Some(text) = settings.text(key) else { return StorePlace::beside(data_dir) };
+    StorePlace::parse(&text).unwrap_or_else(|reason| {
+        problems.push(settings.problem(key, format!("{key}={text} is refused: {reason}")));
+        StorePlace::beside(data_dir)
+    })
+}
+
+fn s3(settings: &Settings, problems: &mut Vec<Problem>) -> S3Config {
+    let key = "diskless.s3.endpoint";
+    let endpoint = settings.text(key).map(|text| text.trim_end_matches('/').to_owned());
+    if let Some(text) = &endpoint {
+        let authority = text.strip_prefix("http://").or_else(|| text.strip_prefix("https://"));
+        if !authority.is_some_and(|rest| !rest.is_empty() && !rest.contains(['/', '@', '?', '#', ' '])) {
+            let message = format!("{key}={text} is refused: give http://HOST:PORT or https://HOST:PORT");
+            problems.push(settings.problem(key, message));
+        }
+    }
+    let path_style = settings.answer_if_any("diskless.s3.path.style.access").unwrap_or(endpoint.is_some());
+    S3Config { endpoint, region: settings.text("diskless.s3.region"), path_style }
+}
+
+fn journal(settings: &Settings, problems: &mut Vec<Problem>) -> JournalPlace {
+    let key = "diskless.journal";
+    if settings.text(key).is_some_and(|word| word == "store") {
+        let message = format!("{key}=store is not built yet: leave it at local, which one broker needs no other for");
+        problems.push(settings.problem(key, message));
+    }
+    JournalPlace::Local
+}

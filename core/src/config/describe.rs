@@ -1,0 +1,243 @@
+//! What DescribeConfigs says of topics and brokers: every key, its value, and where that came from.
+
+use std::collections::BTreeMap;
+
+use super::broker::Config;
+use super::broker_keys;
+use super::key::{Key, Mode, Preset};
+use super::settings::Setting;
+use super::topic::{self, Origin};
+use super::topic_keys::{TOPIC_KEYS, TopicKey};
+use super::value::{Kind, Value};
+use crate::error::Refused;
+
+/// Where a value came from, in Kafka's terms.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ConfigSource {
+    /// The topic itself: `DYNAMIC_TOPIC_CONFIG`.
+    Topic,
+    /// The broker's file or command line: `STATIC_BROKER_CONFIG`.
+    Broker,
+    /// Nobody: `DEFAULT_CONFIG`.
+    Default,
+}
+
+/// A key that was asked for its value on the way to the one that counts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConfigSynonym {
+    /// Its name.
+    pub name: &'static str,
+    /// Its value.
+    pub value: Option<String>,
+    /// Where it came from.
+    pub source: ConfigSource,
+}
+
+/// One row of DescribeConfigs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConfigRow {
+    /// The key.
+    pub name: &'static str,
+    /// Its value, as Kafka prints it; nothing is null.
+    pub value: Option<String>,
+    /// Where it came from.
+    pub source: ConfigSource,
+    /// Its type.
+    pub kind: Kind,
+    /// What it does.
+    pub documentation: &'static str,
+    /// Whether only a restart changes it.
+    pub read_only: bool,
+    /// Whether its value is to be hidden. No key of ours is: credentials are no configuration.
+    pub sensitive: bool,
+    /// The keys that were asked, the one that counts first.
+    pub synonyms: Vec<ConfigSynonym>,
+}
+
+/// Every key of a topic with these settings of its own, in the order of their names.
+///
+/// # Errors
+/// Where a setting is not valid; stored settings always are.
+pub fn describe_topic(overrides: &BTreeMap<String, String>, broker: &Config) -> Result<Vec<ConfigRow>, Refused> {
+    TOPIC_KEYS.iter().map(|key| topic_row(key, overrides, broker)).collect()
+}
+
+fn topic_row(key: &TopicKey, overrides: &BTreeMap<String, String>, broker: &Config) -> Result<ConfigRow, Refused> {
+    let name = key.key.name;
+    let (value, origin) = topic::value_of(key, overrides, broker)?;
+    let value = value.to_string();
+    let mut synonyms = Vec::with_capacity(key.chain.len() + 1);
+    if origin == Origin::Topic {
+        synonyms.push(ConfigSynonym { name, value: Some(value.clone()), source: ConfigSource::Topic });
+    }
+    for (broker_name, _) in key.chain {
+        let setting = broker.settings.known(broker_name).or_else(|| broker.settings.foreign(broker_name));
+        let Some(setting) = setting else { continue };
+        let value = Some(setting.value.to_string());
+        synonyms.push(ConfigSynonym { name: broker_name, value, source: ConfigSource::Broker });
+    }
+    // The last key of a chain holds the default: hours, where a topic counts milliseconds.
+    if let Some((last, scale)) = key.chain.last() {
+        let value = match key.default_value() {
+            Value::Whole(number) if number != i64::MAX => Value::Whole(number / scale),
+            other => other,
+        };
+        synonyms.push(ConfigSynonym { name: last, value: Some(value.to_string()), source: ConfigSource::Default });
+    }
+    let source = match origin {
+        Origin::Topic => ConfigSource::Topic,
+        Origin::Broker(..) => ConfigSource::Broker,
+        Origin::Default => ConfigSource::Default,
+    };
+    Ok(ConfigRow {
+        name,
+        value: Some(value),
+        source,
+        kind: key.key.kind,
+        documentation: key.key.meaning,
+        read_only: false,
+        sensitive: false,
+        synonyms,
+    })
+}
+
+/// Every key of the broker under all of its names, and Kafka's keys that somebody set, in the order of their names.
+#[must_use]
+pub fn describe_broker(broker: &Config) -> Vec<ConfigRow> {
+    let mut rows = Vec::new();
+    for key in broker_keys::all() {
+        rows.push(broker_row(key, key.name, broker));
+        rows.extend(key.aliases.iter().map(|alias| broker_row(key, alias, broker)));
+    }
+    rows.extend(broker.settings.foreign_settings().filter(|(name, _)| !name.ends_with('.')).map(foreign_row));
+    rows.sort_by_key(|row| row.name);
+    rows
+}
+
+fn broker_row(key: &Key, name: &'static str, broker: &Config) -> ConfigRow {
+    let setting = broker.settings.known(key.name);
+    let default = match key.preset {
+        Preset::Absent => None,
+        Preset::Text(text) => Some(key.read(text).expect("the table's defaults are valid").to_string()),
+        Preset::Derived(_) => derived(key.name, broker),
+    };
+    let set = setting.map(|setting| setting.value.to_string());
+    let mut synonyms = Vec::new();
+    if let Some(setting) = setting {
+        synonyms.push(ConfigSynonym { name: setting.spelled, value: set.clone(), source: ConfigSource::Broker });
+    }
+    if default.is_some() && (setting.is_none() || matches!(key.preset, Preset::Text(_))) {
+        synonyms.push(ConfigSynonym { name: key.name, value: default.clone(), source: ConfigSource::Default });
+    }
+    ConfigRow {
+        name,
+        source: if set.is_some() { ConfigSource::Broker } else { ConfigSource::Default },
+        value: set.or(default),
+        kind: key.kind,
+        documentation: key.meaning,
+        read_only: key.mode == Mode::ReadOnly,
+        sensitive: false,
+        synonyms,
+    }
+}
+
+/// The value of a key that nobody set, where it follows from something else.
+fn derived(name: &str, broker: &Config) -> Option<String> {
+    match name {
+        "cores" => Some(broker.cores.to_string()),
+        "diskless.store.threads" => Some(broker.store_threads.to_string()),
+        "listeners" => Some(joined(broker.listeners.iter())),
+        "advertised.listeners" => {
+            let told = broker.listeners.iter().map(|each| format!("{}://{}", each.name, each.advertised));
+            Some(joined(told))
+        }
+        "inter.broker.listener.name" => Some(broker.inter_broker_listener.clone()),
+        "diskless.store" => Some(broker.store.to_string()),
+        "diskless.s3.path.style.access" => Some(broker.s3.path_style.to_string()),
+        "diskless.s3.region" => None,
+        other => unreachable!("{other} has no value that follows from something else"),
+    }
+}
+
+fn joined(parts: impl Iterator<Item = impl ToString>) -> String {
+    parts.map(|part| part.to_string()).collect::<Vec<_>>().join(",")
+}
+
+fn foreign_row((name, setting): (&'static str, &Setting)) -> ConfigRow {
+    let value = Some(setting.value.to_string());
+    ConfigRow {
+        name,
+        value: value.clone(),
+        source: ConfigSource::Broker,
+        kind: Kind::Text,
+        documentation: "A key of Kafka's without meaning here.",
+        read_only: true,
+        sensitive: false,
+        synonyms: vec![ConfigSynonym { name, value, source: ConfigSource::Broker }],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{broker, map};
+    use super::*;
+
+    fn row(rows: &[ConfigRow], name: &str) -> ConfigRow {
+        rows.iter().find(|row| row.name == name).cloned().unwrap_or_else(|| panic!("{name} has no row"))
+    }
+
+    fn topic_row(overrides: &[(&str, &str)], text: &str, name: &str) -> ConfigRow {
+        row(&describe_topic(&map(overrides), &broker(text)).expect("the settings are valid"), name)
+    }
+
+    fn synonyms(row: &ConfigRow) -> Vec<(&str, &str, ConfigSource)> {
+        row.synonyms.iter().map(|each| (each.name, each.value.as_deref().unwrap_or("null"), each.source)).collect()
+    }
+
+    #[test]
+    fn a_topic_shows_every_key_and_its_source() {
+        let rows = describe_topic(&BTreeMap::new(), &broker("")).expect("nothing is set");
+        assert_eq!(rows.len(), TOPIC_KEYS.len());
+        assert!(rows.iter().all(|row| row.source == ConfigSource::Default && row.value.is_some()));
+
+        let own = topic_row(&[("cleanup.policy", "compact")], "", "cleanup.policy");
+        assert_eq!((own.value.as_deref(), own.source), (Some("compact"), ConfigSource::Topic));
+        assert_eq!(
+            synonyms(&own),
+            [
+                ("cleanup.policy", "compact", ConfigSource::Topic),
+                ("log.cleanup.policy", "delete", ConfigSource::Default)
+            ]
+        );
+
+        let hours = topic_row(&[], "log.retention.hours=1", "retention.ms");
+        assert_eq!((hours.value.as_deref(), hours.source), (Some("3600000"), ConfigSource::Broker));
+        assert_eq!(
+            synonyms(&hours),
+            [("log.retention.hours", "1", ConfigSource::Broker), ("log.retention.hours", "168", ConfigSource::Default)]
+        );
+
+        let foreign = topic_row(&[], "log.segment.bytes=1048576", "segment.bytes");
+        assert_eq!((foreign.value.as_deref(), foreign.source), (Some("1048576"), ConfigSource::Broker));
+    }
+
+    #[test]
+    fn a_broker_shows_every_key_under_all_names() {
+        let rows = describe_broker(&broker("broker.id=7\nnum.io.threads=3\nlisteners=PLAINTEXT://127.0.0.1:1"));
+        assert!(rows.is_sorted_by_key(|row| row.name));
+        for name in ["node.id", "broker.id"] {
+            let row = row(&rows, name);
+            assert_eq!((row.value.as_deref(), row.source, row.read_only), (Some("7"), ConfigSource::Broker, true));
+            assert_eq!(
+                synonyms(&row),
+                [("broker.id", "7", ConfigSource::Broker), ("node.id", "1", ConfigSource::Default)]
+            );
+        }
+        assert_eq!(row(&rows, "num.io.threads").value.as_deref(), Some("3"));
+        assert_eq!(row(&rows, "log.dirs").value.as_deref(), Some("./apus-data"));
+        assert_eq!(row(&rows, "advertised.listeners").value.as_deref(), Some("PLAINTEXT://127.0.0.1:1"));
+        assert_eq!(row(&rows, "diskless.store").value.as_deref(), Some("file:./apus-data/store"));
+        assert_eq!(row(&rows, "broker.rack").value, None);
+        assert_eq!(row(&rows, "cores").kind, Kind::Int);
+    }
+}

@@ -1,0 +1,41 @@
+//! Configuration: from text to what a broker and its topics act on. Pure; the binary reads the file.
+//!
+//! One table of broker keys ([`broker_keys`]) and one of topic keys ([`topic_keys`]) are all that is known of a key:
+//! parsing, bounds, the errors at the start, `apus config` and DescribeConfigs come from them.
+//!
+//! - Keys are Kafka's own names, `diskless.*` where Kafka has none. A Kafka `server.properties` starts Apus.
+//! - Kafka's keys without a meaning here are kept, shown and named in one line ([`Config::meaningless`]).
+//! - A key that promises security is refused, never passed over; so is a name that nobody knows.
+//! - All problems are found before any is reported.
+//! - A value that passed the table's check always fits the typed field that it becomes.
+
+mod broker;
+pub mod broker_keys;
+mod describe;
+mod foreign;
+mod key;
+mod listener;
+mod listing;
+mod place;
+mod problem;
+mod properties;
+mod settings;
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
+mod topic;
+pub mod topic_keys;
+mod value;
+
+pub use broker::{Config, Host, JournalPlace, S3Config};
+pub use describe::{ConfigRow, ConfigSource, ConfigSynonym, describe_broker, describe_topic};
+pub use key::{Importance, Key, Mode, Preset};
+pub use listener::{Bind, Endpoint, Listener};
+pub use listing::listing;
+pub use place::StorePlace;
+pub use problem::{Problem, Property, Source};
+pub use properties::parse;
+pub use settings::{Setting, Settings};
+pub use topic::{Compression, TimestampType, TopicConfig};
+pub use value::{Check, Fault, Kind, Value};
