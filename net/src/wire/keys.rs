@@ -1,0 +1,112 @@
+//! The APIs that are served, in one table: dispatch, headers and ApiVersions all read it.
+
+use super::schema::{
+    Message, api_versions, cluster, configs, fetch, leader_epoch, list_offsets, metadata, produce, producer_id, topics,
+};
+use super::versions::{Format, Versions};
+
+macro_rules! served {
+    ($($(#[$doc:meta])* $key:ident: $module:ident::$request:ident $versions:literal shown $shown:literal;)*) => {
+        /// An API that is served.
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+        #[repr(i16)]
+        pub enum ApiKey {$(
+            #[doc = concat!("Served in versions ", $versions, ".")]
+            $(#[$doc])*
+            $key = <$module::$request as Message>::KEY,
+        )*}
+
+        /// Every served API, by ascending key.
+        pub const SERVED: &[Served] = &[$(Served {
+            key: ApiKey::$key,
+            versions: Versions::parse($versions),
+            shown: Versions::parse($shown),
+            flexible: <$module::$request as Message>::FLEXIBLE,
+        },)*];
+    };
+}
+
+served! {
+    /// Versions 0 to 2 are shown but refused: librdkafka tests features by Produce 0 (KAFKA-18659).
+    Produce: produce::ProduceRequest "3-13" shown "0-13";
+    Fetch: fetch::FetchRequest "4-18" shown "4-18";
+    ListOffsets: list_offsets::ListOffsetsRequest "1-11" shown "1-11";
+    Metadata: metadata::MetadataRequest "0-13" shown "0-13";
+    ApiVersions: api_versions::ApiVersionsRequest "0-5" shown "0-5";
+    CreateTopics: topics::CreateTopicsRequest "2-7" shown "2-7";
+    DeleteTopics: topics::DeleteTopicsRequest "1-6" shown "1-6";
+    /// Version 6 is unstable in Kafka 4.4.
+    InitProducerId: producer_id::InitProducerIdRequest "0-5" shown "0-5";
+    OffsetForLeaderEpoch: leader_epoch::OffsetForLeaderEpochRequest "2-4" shown "2-4";
+    DescribeConfigs: configs::DescribeConfigsRequest "1-4" shown "1-4";
+    DescribeCluster: cluster::DescribeClusterRequest "0-2" shown "0-2";
+}
+
+/// How an API is served.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Served {
+    /// Which.
+    pub key: ApiKey,
+    /// The versions that are answered.
+    pub versions: Versions,
+    /// The versions that ApiVersions shows.
+    pub shown: Versions,
+    /// The versions with compact lengths and tagged fields.
+    pub flexible: Versions,
+}
+
+/// One more than the largest key.
+const CODES: usize = 96;
+
+const BY_CODE: [Option<Served>; CODES] = {
+    let mut table = [None; CODES];
+    let mut index = 0;
+    while index < SERVED.len() {
+        table[SERVED[index].key as usize] = Some(SERVED[index]);
+        index += 1;
+    }
+    table
+};
+
+impl ApiKey {
+    /// The API of a key in a header, if it is served.
+    #[inline]
+    pub fn of(code: i16) -> Option<ApiKey> {
+        let served = BY_CODE.get(usize::try_from(code).ok()?)?;
+        served.map(|served| served.key)
+    }
+
+    /// Kafka's number for it.
+    pub const fn code(self) -> i16 {
+        self as i16
+    }
+
+    /// How it is served.
+    #[inline]
+    pub fn served(self) -> Served {
+        BY_CODE[self as usize].expect("the table is made of every key")
+    }
+
+    /// The layout of its bodies at a version.
+    #[inline]
+    pub fn format(self, version: i16) -> Format {
+        Format { version, flexible: self.served().flexible.contains(version) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_ascend_and_are_found_by_their_codes() {
+        assert!(SERVED.is_sorted_by(|left, right| left.key.code() < right.key.code()));
+        for served in SERVED {
+            assert_eq!(ApiKey::of(served.key.code()), Some(served.key));
+            assert_eq!(served.key.served(), *served);
+        }
+        for code in [i16::MIN, -1, 4, 95, 96, i16::MAX] {
+            assert_eq!(ApiKey::of(code), None);
+        }
+    }
+}

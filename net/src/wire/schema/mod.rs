@@ -1,0 +1,94 @@
+//! Kafka's messages as tables: one line a field.
+//!
+//! A table restates Kafka's schema in Rust types. From it the `schema!` macro makes the structure, its decoder, its
+//! encoder, its smallest size and a description of itself; a test compares the descriptions, line by line, with the
+//! schemas that Kafka 4.4 ships. A line reads
+//!
+//! ```text
+//! name: Type = "versions" null "nullable versions" tag 0 "tagged versions" default value;
+//! ```
+//!
+//! with everything after the versions optional. These structures know versions and nothing else: what a field *means*
+//! at which version is said once, where a family of messages is translated to the core's own words (the modules
+//! beside this one).
+
+mod declare;
+
+pub mod api_versions;
+pub mod cluster;
+pub mod configs;
+pub mod fetch;
+pub mod leader_epoch;
+pub mod list_offsets;
+pub mod metadata;
+pub mod produce;
+pub mod producer_id;
+pub mod topics;
+
+pub use declare::{Direction, Field, Kind, Message, Structure};
+
+/// One message, with its type erased: what tests and fuzz targets walk.
+#[derive(Clone, Copy, Debug)]
+pub struct Entry {
+    /// The API key.
+    pub key: i16,
+    /// Request or response.
+    pub direction: Direction,
+    /// The versions that the schema has, unstable ones included.
+    pub versions: super::versions::Versions,
+    /// The versions with compact lengths and tagged fields.
+    pub flexible: super::versions::Versions,
+    /// Its fields.
+    pub structure: &'static Structure,
+    /// Decodes a body and encodes what was understood.
+    pub recode: fn(&[u8], i16) -> Result<bytes::Bytes, super::reader::Malformed>,
+}
+
+const fn entry<'a, M: Message<'a>>(recode: fn(&[u8], i16) -> Result<bytes::Bytes, super::reader::Malformed>) -> Entry {
+    Entry {
+        key: M::KEY,
+        direction: M::DIRECTION,
+        versions: M::VERSIONS,
+        flexible: M::FLEXIBLE,
+        structure: M::STRUCTURE,
+        recode,
+    }
+}
+
+macro_rules! entries {
+    ($($module:ident :: $message:ident,)*) => {
+        &[$(entry::<$module::$message>(|body, version| {
+            let message = $module::$message::parse(body, version)?;
+            let mut writer = super::writer::Writer::new();
+            writer.begin();
+            message.write(&mut writer, version);
+            Ok(writer.finish().body())
+        }),)*]
+    };
+}
+
+/// Every message there is a schema for.
+pub const MESSAGES: &[Entry] = entries! {
+    produce::ProduceRequest,
+    produce::ProduceResponse,
+    fetch::FetchRequest,
+    fetch::FetchResponse,
+    list_offsets::ListOffsetsRequest,
+    list_offsets::ListOffsetsResponse,
+    metadata::MetadataRequest,
+    metadata::MetadataResponse,
+    api_versions::ApiVersionsRequest,
+    api_versions::ApiVersionsResponse,
+    topics::CreateTopicsRequest,
+    topics::CreateTopicsResponse,
+    topics::DeleteTopicsRequest,
+    topics::DeleteTopicsResponse,
+    producer_id::InitProducerIdRequest,
+    producer_id::InitProducerIdResponse,
+    leader_epoch::OffsetForLeaderEpochRequest,
+    leader_epoch::OffsetForLeaderEpochResponse,
+    configs::DescribeConfigsRequest,
+    configs::DescribeConfigsResponse,
+    cluster::DescribeClusterRequest,
+    cluster::DescribeClusterResponse,
+};

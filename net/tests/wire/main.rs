@@ -1,0 +1,6 @@
+//! The wire codec against Kafka's schemas, against another implementation, and against strangers.
+
+mod arbitrary;
+mod differential;
+mod hostile;
+mod schema;
