@@ -1,0 +1,428 @@
+//! The packer: collects the batches that all cores admitted and decides, alone, when they become durable together.
+//!
+//! It lives on core 0. Fronts send it [`Admission`]s; it asks the store to put packs, and sends a [`Commit`] to the
+//! coordinator once the bytes are safe; the coordinator says `Resolved` when the flush is decided and durable.
+//!
+//! At the end of a drain, the open pack is flushed when
+//! - (a) it has reached its target;
+//! - (b) nothing is in flight: no upload, and no inline flush that is not yet durable;
+//! - (c) one of these has just ended;
+//! - (d) its oldest request is as old as the linger;
+//! - (e) every connection that contributed stands at its learned window with no unread bytes (`connections`).
+//!
+//! A flush that is small enough rides in the journal where that is allowed; any other is one object, and under (b) to
+//! (e) it spends a token of the put rate (`pace`). A flush that is due and has no token waits for the next one.
+//!
+//! Invariants:
+//! - A request is in exactly one flush; each of its batches is answered exactly once: here where the flush fails,
+//!   by the coordinator otherwise.
+//! - A flush asks for offsets only after all earlier flushes that share a connection with it are resolved, so a
+//!   connection's batches get their offsets in the order in which they came. Others do not wait for each other.
+//! - A flush that fails takes with it what depends on it, and what its connections have in the open pack: a later
+//!   batch of a producer must not get in before an earlier one that is yet to be sent again.
+//! - Pack numbers are used once, and all packs that may still ask for offsets lie within the window of outcomes that
+//!   the coordinator remembers.
+//!
+//! On a crash everything here is lost and nothing of it was acknowledged; objects whose commit never came are
+//! collected as orphans, and so are those whose upload has an unknown outcome.
+
+mod connections;
+mod flights;
+mod open;
+mod pace;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use crate::error::Refusal;
+use crate::extent::pack_key;
+use crate::ids::{BrokerId, CoreId, PackId, Ticket, Writer};
+use crate::limits::{INLINE_BYTES_MAX, INLINE_HELD_BYTES_MAX, PACK_BYTES_MAX, UPLOADS_MAX};
+use crate::message::{Acknowledgement, Admission, Admitted, Began, Commit, CommitBatch, Message};
+use crate::pack::Pack;
+use crate::pack_builder::{PackBuilder, Piece};
+use crate::time::Instant;
+use crate::turn::{Effect, Level, Turn};
+use crate::world::{Condition, Failure, StoreReply, StoreRequest};
+
+use connections::{Connections, Key, key};
+use flights::{Flight, Flights, Phase};
+use open::{Cut, Open};
+use pace::Pace;
+
+/// Set in every ticket of the packer, so that whoever shares its core can tell whose an event is.
+pub const TICKET_BIT: u64 = 1 << 62;
+
+/// What may be set of a packer.
+#[derive(Clone, Copy, Debug)]
+pub struct PackerConfig {
+    /// This broker, a part of every pack's id.
+    pub broker: BrokerId,
+    /// A pack of so many bytes is flushed at once.
+    pub pack_bytes_target: u64,
+    /// A request waits at most so long for others, where nothing else delays its flush.
+    pub linger_ms_max: u64,
+    /// Objects below the target that may be written in a second, on average; a second's worth may come at once.
+    pub put_rate_max: u32,
+    /// Objects that may be on their way at once, at most [`UPLOADS_MAX`].
+    pub uploads_max: usize,
+}
+
+/// What a packer is told.
+#[derive(Debug)]
+pub enum PackerEvent {
+    /// The coordinator serves; until then requests wait.
+    Began(Began),
+    /// A front admitted a request.
+    Admit(Admission),
+    /// A flush is decided and durable.
+    Resolved {
+        /// Which.
+        flush: u64,
+    },
+    /// Inline bytes that the journal holds and that nothing has re-homed yet.
+    Held {
+        /// How many.
+        bytes: u64,
+    },
+    /// The store answered.
+    Stored {
+        /// The upload's ticket.
+        ticket: Ticket,
+        /// The end of it.
+        reply: StoreReply,
+    },
+    /// Time has passed.
+    Wake,
+    /// All that happened was told: decide.
+    DrainEnd,
+    /// Flush everything, whatever it costs.
+    Stop,
+}
+
+/// The machine.
+#[derive(Debug)]
+pub struct Packer {
+    config: PackerConfig,
+    began: Option<Began>,
+    open: Open,
+    connections: Connections,
+    flights: Flights,
+    pace: Pace,
+    /// Inline bytes that the coordinator holds.
+    held_bytes: u64,
+    /// The open pack is to be flushed as soon as it may.
+    due: bool,
+    /// When a flush that is due has its token; never, where only an event can let it go.
+    permit_at: Instant,
+    /// An upload or an inline flush ended in this drain.
+    ended: bool,
+    stopping: bool,
+    /// The newest upload failed; said once, not once an upload.
+    failing: bool,
+    flushes: u64,
+    packs: u64,
+}
+
+impl Packer {
+    /// A packer that waits for `Began`.
+    #[must_use]
+    pub fn new(config: PackerConfig) -> Packer {
+        let uploads_max = config.uploads_max.clamp(1, UPLOADS_MAX);
+        let pack_bytes_target = config.pack_bytes_target.clamp(1, PACK_BYTES_MAX);
+        Packer {
+            config: PackerConfig { uploads_max, pack_bytes_target, ..config },
+            began: None,
+            open: Open::default(),
+            connections: Connections::default(),
+            flights: Flights::default(),
+            pace: Pace::new(config.put_rate_max),
+            held_bytes: 0,
+            due: false,
+            permit_at: Instant::NEVER,
+            ended: false,
+            stopping: false,
+            failing: false,
+            flushes: 0,
+            packs: 0,
+        }
+    }
+
+    /// Takes one event. Flushes leave at `DrainEnd` only, so what arrives together travels together.
+    pub fn step(&mut self, event: PackerEvent, turn: &mut Turn) {
+        match event {
+            PackerEvent::Began(began) => {
+                assert!(self.began.is_none(), "a ledger begins once");
+                self.began = Some(began);
+            }
+            PackerEvent::Admit(admission) => self.admit(admission, turn.now),
+            PackerEvent::Resolved { flush } => self.resolved(flush, turn),
+            PackerEvent::Held { bytes } => self.held_bytes = bytes,
+            PackerEvent::Stored { ticket, reply } => self.stored(ticket, reply, turn),
+            PackerEvent::Wake => {}
+            PackerEvent::DrainEnd => self.decide(turn),
+            PackerEvent::Stop => self.stopping = true,
+        }
+    }
+
+    /// When to be woken, if nothing else happens before.
+    #[must_use]
+    pub fn deadline(&self) -> Instant {
+        match self.open.since() {
+            Some(_) if self.began.is_none() => Instant::NEVER,
+            Some(_) if self.due => self.permit_at,
+            Some(since) => since.after_ms(self.config.linger_ms_max),
+            None => Instant::NEVER,
+        }
+    }
+
+    /// No further upload may start and the open pack has reached its target: fronts stop reading produce requests.
+    #[must_use]
+    pub fn full(&self) -> bool {
+        self.open.bytes() >= self.config.pack_bytes_target && !self.may_upload()
+    }
+
+    /// Nothing is open and nothing is undecided.
+    #[must_use]
+    pub fn idle(&self) -> bool {
+        self.open.is_empty() && self.flights.is_empty()
+    }
+
+    /// The whole state makes sense.
+    pub fn check(&self) {
+        self.open.check();
+        self.flights.check();
+        let live = || self.flights.iter().filter(|(_, flight)| flight.phase != Phase::Failed);
+        let flying = live().flat_map(|(_, flight)| &flight.connections).map(|&(_, requests)| requests as usize).sum();
+        let slots = live().fold(0, |slots, (slot, _)| slots | 1 << slot);
+        self.connections.check(self.open.requests(), flying, slots);
+        assert!(self.flights.uploads() <= self.config.uploads_max);
+    }
+
+    fn admit(&mut self, admission: Admission, now: Instant) {
+        if admission.batches.is_empty() {
+            return; // Nothing to place, so nothing to answer.
+        }
+        self.connections.admitted(key(&admission), admission.drained, now);
+        self.open.push(admission, now);
+    }
+
+    fn resolved(&mut self, flush: u64, turn: &mut Turn) {
+        let slot = self.flights.find(flush).expect("the coordinator resolves what it was asked to commit, once");
+        let flight = self.flights.remove(slot);
+        assert!(flight.phase == Phase::Committing);
+        for &(key, requests) in &flight.connections {
+            self.connections.answered(key, requests, slot);
+        }
+        self.ended |= flight.id.is_none();
+        self.commit_ready(turn);
+    }
+
+    fn stored(&mut self, ticket: Ticket, reply: StoreReply, turn: &mut Turn) {
+        let slot = self.flights.find(ticket.0 & !TICKET_BIT).expect("the store answers an upload once");
+        let StoreReply::Put(result) = reply else { panic!("a put is answered as a put") };
+        self.ended = true;
+        self.flights.upload_ended(slot);
+        let flight = self.flights.at(slot);
+        let failed_before = flight.phase == Phase::Failed;
+        match result {
+            _ if failed_before => drop(self.flights.remove(slot)),
+            Ok(_) => {
+                flight.phase = Phase::Waiting;
+                self.pace.upload_ended(turn.now - flight.began);
+                self.commit_ready(turn);
+                if std::mem::take(&mut self.failing) {
+                    turn.note(Level::Info, "the object store takes packs again");
+                }
+            }
+            Err(failure) => self.upload_failed(slot, &failure, turn),
+        }
+    }
+
+    fn upload_failed(&mut self, slot: usize, failure: &Failure, turn: &mut Turn) {
+        if !std::mem::replace(&mut self.failing, true) {
+            turn.note(
+                Level::Warn,
+                format!("the object store does not take packs, producers are told to retry: {failure}"),
+            );
+        }
+        let refusal = match failure {
+            Failure::Unknown(_) => Refusal::RequestTimedOut,
+            _ => Refusal::KafkaStorageError,
+        };
+        self.fail(slot, refusal, turn);
+    }
+
+    /// Fails a flush with all that must not get in before it is sent again.
+    fn fail(&mut self, slot: usize, refusal: Refusal, turn: &mut Turn) {
+        let doomed = self.flights.dependants(slot);
+        let mut connections = BTreeSet::new();
+        let mut answers: BTreeMap<CoreId, Vec<Acknowledgement>> = BTreeMap::new();
+        for at in (0..UPLOADS_MAX).filter(|at| doomed & 1 << at != 0) {
+            let flight = self.flights.at(at);
+            assert!(flight.phase != Phase::Committing, "what the coordinator has depends on nothing");
+            for batch in std::mem::take(&mut flight.batches) {
+                let answer = Acknowledgement { ticket: batch.ticket, slot: batch.slot, result: Err(refusal) };
+                answers.entry(batch.core).or_default().push(answer);
+            }
+            for &(key, requests) in &flight.connections {
+                self.connections.failed(key, requests, at);
+                connections.insert(key);
+            }
+            flight.depends = 0;
+            if at != slot && flight.phase == Phase::Uploading {
+                flight.phase = Phase::Failed;
+            } else {
+                self.flights.remove(at);
+            }
+        }
+        for admission in self.open.withdraw(|key| connections.contains(&key)) {
+            self.connections.withdrawn(key(&admission));
+            let refused = (0..admission.batches.len() as u32).map(|slot| Acknowledgement {
+                ticket: admission.ticket,
+                slot,
+                result: Err(refusal),
+            });
+            answers.entry(admission.core).or_default().extend(refused);
+        }
+        for (core, answers) in answers {
+            turn.send(core, Message::Acknowledged(answers));
+        }
+    }
+
+    fn may_upload(&self) -> bool {
+        self.flights.uploads() < self.config.uploads_max
+            && self.flights.has_room()
+            && self.flights.in_window(self.packs)
+    }
+
+    /// The end of a drain: flushes what is to be flushed.
+    fn decide(&mut self, turn: &mut Turn) {
+        let ended = std::mem::take(&mut self.ended);
+        self.permit_at = Instant::NEVER;
+        if self.began.is_none() {
+            return;
+        }
+        while self.open.bytes() >= self.config.pack_bytes_target && self.may_upload() {
+            self.flush(self.open.cut(self.config.pack_bytes_target), turn);
+        }
+        let Some(since) = self.open.since() else {
+            self.due = false;
+            return;
+        };
+        self.due |= ended
+            || self.stopping
+            || self.flights.in_flight() == 0
+            || turn.now >= since.after_ms(self.config.linger_ms_max)
+            || self.connections.all_stalled();
+        if !self.due || !self.flights.has_room() {
+            return;
+        }
+        let cut = self.open.cut(self.config.pack_bytes_target);
+        if !self.rides_in_journal(cut) {
+            if !self.may_upload() {
+                return;
+            }
+            let permit = self.pace.spend(turn.now, self.connections.all_gathered());
+            if let (Err(at), false) = (permit, self.stopping) {
+                self.permit_at = at;
+                return;
+            }
+        }
+        self.flush(cut, turn);
+        self.due = false;
+    }
+
+    fn rides_in_journal(&self, cut: Cut) -> bool {
+        let held = self.held_bytes + self.flights.inline_bytes();
+        let inline = self.began.as_ref().is_some_and(|began| began.inline);
+        inline && cut.bytes <= INLINE_BYTES_MAX && held + cut.bytes <= INLINE_HELD_BYTES_MAX
+    }
+
+    /// Takes the cut out of the open pack and sends it on its way.
+    fn flush(&mut self, cut: Cut, turn: &mut Turn) {
+        let id = if self.rides_in_journal(cut) { None } else { Some(self.next_pack()) };
+        let (flush, slot) = (self.flushes, self.flights.free());
+        self.flushes += 1;
+        let mut connections: BTreeMap<Key, u32> = BTreeMap::new();
+        let mut depends = 0;
+        let mut batches: Vec<(CommitBatch, Admitted)> = Vec::new();
+        for admission in self.open.take(cut) {
+            *connections.entry(key(&admission)).or_default() += 1;
+            let (core, ticket) = (admission.core, admission.ticket);
+            batches.extend(admission.batches.into_iter().zip(0..).map(|(admitted, slot)| {
+                let (partition, facts) = (admitted.partition, admitted.facts);
+                (CommitBatch { partition, position: 0, facts, core, ticket, slot }, admitted)
+            }));
+        }
+        for (&key, &requests) in &connections {
+            depends |= self.connections.unresolved(key);
+            for _ in 0..requests {
+                self.connections.departed(key, slot);
+            }
+        }
+        let (pack, batches) = lay_out(batches, id);
+        let phase = if id.is_some() { Phase::Uploading } else { Phase::Waiting };
+        turn.count.flush_bytes += cut.bytes;
+        if let Some(id) = id {
+            turn.count.flushes_pack += 1;
+            self.pace.upload_began(turn.now);
+            let began = self.began.as_ref().expect("nothing is flushed before the ledger began");
+            let request = StoreRequest::Put {
+                key: pack_key(&began.cluster_id, id),
+                body: pack.body(),
+                condition: Condition::Always,
+            };
+            turn.effect(Effect::Store { ticket: Ticket(TICKET_BIT | flush), request });
+        } else {
+            turn.count.flushes_inline += 1;
+        }
+        let connections = connections.into_iter().collect();
+        let flight = Flight { flush, id, phase, depends, connections, pack: Arc::new(pack), batches, began: turn.now };
+        self.flights.insert(slot, flight);
+        self.commit_ready(turn);
+    }
+
+    fn next_pack(&mut self) -> PackId {
+        let number = self.packs;
+        self.packs += 1;
+        let began = self.began.as_ref().expect("nothing is flushed before the ledger began");
+        PackId { broker: self.config.broker, incarnation: began.incarnation, writer: Writer::Packer, number }
+    }
+
+    /// Asks offsets for every flush whose bytes are safe and which waits for no other.
+    fn commit_ready(&mut self, turn: &mut Turn) {
+        while let Some(slot) = self.flights.next_ready() {
+            let flight = self.flights.at(slot);
+            flight.phase = Phase::Committing;
+            let batches = std::mem::take(&mut flight.batches);
+            assert!(batches.is_sorted_by_key(|batch| batch.position));
+            let commit = Commit { flush: flight.flush, pack: Arc::clone(&flight.pack), stored: flight.id, batches };
+            turn.send(CoreId(0), Message::Commit(commit));
+        }
+    }
+}
+
+/// The pack of these batches, and the batches in byte order with their positions.
+fn lay_out(batches: Vec<(CommitBatch, Admitted)>, id: Option<PackId>) -> (Pack, Vec<CommitBatch>) {
+    let mut builder = PackBuilder::with_capacity(batches.len());
+    let mut commits = Vec::with_capacity(batches.len());
+    for (commit, admitted) in batches {
+        let piece = Piece {
+            partition: admitted.partition,
+            topic: admitted.topic,
+            index: admitted.index,
+            batches: 1,
+            offsets: u64::from(admitted.facts.offsets),
+            timestamp_max: admitted.facts.timestamp_max,
+        };
+        builder.add(piece, [admitted.bytes]);
+        commits.push(commit);
+    }
+    let built = builder.build(id);
+    let placed = |&at: &u32| CommitBatch { position: built.positions[at as usize], ..commits[at as usize] };
+    let ordered = built.order.iter().map(placed).collect();
+    (built.pack, ordered)
+}

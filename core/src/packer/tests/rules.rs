@@ -1,0 +1,220 @@
+//! The rules, one by one.
+
+use super::world::{Bench, CONFIG, admit, began};
+use crate::error::Refusal;
+use crate::limits::{INLINE_BYTES_MAX, INLINE_HELD_BYTES_MAX, PACK_WINDOW};
+use crate::packer::{PackerConfig, PackerEvent, TICKET_BIT};
+use crate::time::Instant;
+use crate::world::Failure;
+
+const MIB: usize = 1 << 20;
+
+/// A bench with one small upload in flight, so that rule (b) is out of the way.
+fn busy() -> Bench {
+    let mut bench = Bench::new(CONFIG, false);
+    bench.admit(99, 1, 100);
+    assert_eq!(bench.puts.len(), 1, "(b): nothing is in flight");
+    bench
+}
+
+#[test]
+fn requests_wait_until_the_ledger_began() {
+    let mut bench = Bench::before_began(CONFIG);
+    bench.admit(1, 1, 5 * MIB);
+    assert!(bench.puts.is_empty() && bench.packer.deadline() == Instant::NEVER);
+    bench.step(PackerEvent::Began(began(false)));
+    assert_eq!(bench.puts.len(), 1);
+    assert!(bench.puts[0].0 & TICKET_BIT != 0);
+}
+
+#[test]
+fn a_full_pack_leaves_at_once_and_costs_no_token() {
+    let mut bench = busy();
+    for ticket in 0..6 {
+        bench.admit(1, 10 + ticket, 4 * MIB);
+    }
+    assert_eq!(bench.puts.len(), 7);
+    bench.admit(1, 20, 3 * MIB);
+    assert_eq!(bench.puts.len(), 7, "below the target, and something is in flight");
+}
+
+#[test]
+fn a_request_is_never_split_and_more_than_a_pack_is_several() {
+    let mut bench = busy();
+    bench.steps((0..5).map(|ticket| admit(1, 10 + ticket, 3 * MIB)));
+    assert_eq!(bench.puts.len(), 3, "6 MiB, 6 MiB, and 3 MiB that wait");
+    assert!(bench.put_bytes[1..].iter().all(|&bytes| bytes as usize > 6 * MIB && (bytes as usize) < 6 * MIB + 200));
+}
+
+#[test]
+fn what_comes_in_one_drain_leaves_in_one_flush() {
+    let mut bench = Bench::new(CONFIG, false);
+    bench.steps((0..50).map(|ticket| admit(ticket, ticket, 1000)));
+    assert_eq!(bench.puts.len(), 1);
+    bench.stored(bench.puts[0]);
+    assert_eq!(bench.commits[0].batches.len(), 50);
+    let batches = &bench.commits[0].batches;
+    assert!(batches.is_sorted_by_key(|batch| (batch.partition, batch.ticket)) && batches[1].position == 1000);
+}
+
+#[test]
+fn the_end_of_an_upload_lets_the_open_pack_go() {
+    let mut bench = busy();
+    bench.admit(1, 2, 100);
+    assert_eq!(bench.puts.len(), 1);
+    bench.stored(bench.puts[0]);
+    assert_eq!(bench.puts.len(), 2);
+}
+
+#[test]
+fn age_lets_the_open_pack_go() {
+    let mut bench = busy();
+    bench.admit(1, 2, 100);
+    bench.pass_ms(24);
+    assert_eq!(bench.puts.len(), 1);
+    bench.pass_ms(1);
+    assert_eq!(bench.puts.len(), 2);
+}
+
+#[test]
+fn a_connection_at_its_learned_window_is_not_made_to_wait() {
+    let mut bench = busy();
+    bench.admit(1, 2, 100);
+    bench.admit(1, 3, 100);
+    bench.pass_ms(25);
+    bench.stored(bench.puts[1]);
+    assert_eq!(bench.commits.len(), 1);
+    bench.resolve(1); // Two requests were outstanding when the answer came: that is the window.
+    bench.admit(1, 4, 100);
+    assert_eq!(bench.puts.len(), 2, "one of two");
+    bench.admit(1, 5, 100);
+    assert_eq!(bench.puts.len(), 3, "two of two");
+    bench.admit(1, 6, 100);
+    bench.admit(2, 7, 100);
+    assert_eq!(
+        bench.puts.len(),
+        4,
+        "a connection whose window is unknown holds the others back, as long as the linger"
+    );
+    bench.pass_ms(25);
+    assert_eq!(bench.puts.len(), 5);
+}
+
+#[test]
+fn without_a_token_a_flush_waits_for_the_next_one() {
+    let mut bench = Bench::new(PackerConfig { put_rate_max: 1, ..CONFIG }, false);
+    bench.admit(1, 1, 100);
+    bench.admit(2, 2, 100);
+    bench.pass_ms(998);
+    assert_eq!(bench.puts.len(), 1);
+    bench.pass_ms(2);
+    assert_eq!(bench.puts.len(), 2);
+    bench.admit(3, 3, 100);
+    bench.step(PackerEvent::Stop);
+    assert_eq!(bench.puts.len(), 3, "a stop does not wait for tokens");
+}
+
+#[test]
+fn a_small_flush_rides_in_the_journal_where_it_may() {
+    let mut bench = Bench::new(CONFIG, true);
+    bench.admit(1, 1, INLINE_BYTES_MAX as usize);
+    assert!(bench.puts.is_empty() && bench.commits[0].stored.is_none());
+    bench.admit(2, 2, 100);
+    assert_eq!(bench.commits.len(), 1, "an inline flush is in flight until it is durable");
+    bench.resolve(0);
+    assert_eq!(bench.commits.len(), 2);
+    bench.resolve(1);
+    bench.admit(1, 3, INLINE_BYTES_MAX as usize + 1);
+    assert_eq!((bench.puts.len(), bench.commits.len()), (1, 2));
+    bench.stored(bench.puts[0]);
+    bench.resolve(2);
+    bench.step(PackerEvent::Held { bytes: INLINE_HELD_BYTES_MAX });
+    bench.admit(1, 4, 100);
+    assert_eq!(bench.puts.len(), 2, "the journal holds enough");
+}
+
+#[test]
+fn a_commit_waits_for_its_connections_earlier_flushes_and_for_no_others() {
+    let mut bench = busy();
+    bench.admit(1, 2, 4 * MIB);
+    bench.admit(2, 3, 4 * MIB);
+    bench.admit(1, 4, 4 * MIB);
+    bench.stored(bench.puts[3]);
+    assert!(bench.commits.is_empty());
+    bench.stored(bench.puts[2]);
+    assert_eq!(bench.commits[0].flush, 2);
+    bench.stored(bench.puts[1]);
+    assert_eq!(bench.commits[1].flush, 1);
+    bench.resolve(2);
+    assert_eq!(bench.commits.len(), 2);
+    bench.resolve(1);
+    assert_eq!(bench.commits[2].flush, 3);
+}
+
+#[test]
+fn a_failed_upload_takes_its_dependants_with_it() {
+    for (failure, refusal) in [
+        (Failure::Definite("500".into()), Refusal::KafkaStorageError),
+        (Failure::Full("disk".into()), Refusal::KafkaStorageError),
+        (Failure::Unknown("time-out".into()), Refusal::RequestTimedOut),
+    ] {
+        let mut bench = busy();
+        bench.admit(1, 2, 4 * MIB);
+        bench.admit(2, 3, 4 * MIB);
+        bench.admit(1, 4, 4 * MIB);
+        bench.admit(1, 5, 100);
+        bench.admit(2, 6, 100);
+        bench.not_stored(bench.puts[1], failure);
+        let failed: Vec<u64> = bench.refused.iter().map(|(ticket, ..)| ticket.0).collect();
+        assert_eq!(failed, [2, 4, 5]);
+        assert!(bench.refused.iter().all(|&(_, _, said)| said == refusal));
+        for put in [0, 2, 3, 4] {
+            bench.stored(bench.puts[put]);
+        }
+        let committed: Vec<u64> = bench.commits.iter().map(|commit| commit.batches[0].ticket.0).collect();
+        assert_eq!(committed, [1, 3], "the failed dependant's upload came to nothing");
+        bench.resolve(0);
+        bench.resolve(2);
+        assert_eq!(bench.commits[2].batches[0].ticket.0, 6);
+        bench.resolve(4);
+        assert!(bench.packer.idle());
+    }
+}
+
+#[test]
+fn uploads_are_bounded_and_then_reading_stops() {
+    let mut bench = Bench::new(CONFIG, false);
+    for ticket in 0..9 {
+        assert!(!bench.packer.full());
+        bench.admit(ticket, ticket, 4 * MIB);
+    }
+    assert_eq!(bench.puts.len(), 8);
+    assert!(bench.packer.full() && bench.packer.deadline() > bench.now);
+    bench.pass_ms(100);
+    assert!(bench.packer.deadline() == Instant::NEVER, "only an upload's end helps");
+    bench.admit(20, 20, 100);
+    bench.stored(bench.puts[3]);
+    assert_eq!(bench.puts.len(), 9);
+    assert!(!bench.packer.full());
+}
+
+#[test]
+fn pack_numbers_stay_within_the_window_of_the_oldest() {
+    let mut bench = Bench::new(PackerConfig { uploads_max: 2, ..CONFIG }, false);
+    bench.admit(0, 0, 4 * MIB);
+    let mut ticket = 1;
+    while bench.puts.len() < PACK_WINDOW as usize {
+        bench.admit(ticket, ticket, 4 * MIB);
+        let last = *bench.puts.last().expect("an upload");
+        bench.stored(last);
+        let flush = bench.commits.last().expect("a commit").flush;
+        bench.resolve(flush);
+        ticket += 1;
+    }
+    bench.admit(ticket, ticket, 4 * MIB);
+    assert!(bench.puts.len() == PACK_WINDOW as usize && bench.packer.full());
+    bench.stored(bench.puts[0]);
+    let flush = bench.commits.last().expect("a commit").flush;
+    bench.resolve(flush);
+    assert_eq!(bench.puts.len(), PACK_WINDOW as usize + 1);
+}
