@@ -7,11 +7,9 @@
 
 use super::problem::{Problem, Property, Source};
 
-/// The properties of a file in their order.
-///
-/// # Errors
-/// All malformed `\u` escapes.
-pub fn parse(text: &str) -> Result<Vec<Property>, Vec<Problem>> {
+/// The properties of a file in their order, and a problem for every line that has a malformed `\u` escape.
+#[must_use]
+pub fn parse(text: &str) -> (Vec<Property>, Vec<Problem>) {
     let mut properties = Vec::new();
     let mut problems = Vec::new();
     for (line, logical) in logical_lines(text.strip_prefix('\u{feff}').unwrap_or(text)) {
@@ -24,7 +22,7 @@ pub fn parse(text: &str) -> Result<Vec<Property>, Vec<Problem>> {
             }
         }
     }
-    if problems.is_empty() { Ok(properties) } else { Err(problems) }
+    (properties, problems)
 }
 
 fn is_blank(byte: char) -> bool {
@@ -104,7 +102,9 @@ mod tests {
     use super::*;
 
     fn pairs(text: &str) -> Vec<(String, String)> {
-        parse(text).expect("it is well-formed").into_iter().map(|each| (each.key, each.value)).collect()
+        let (properties, problems) = parse(text);
+        assert_eq!(problems, []);
+        properties.into_iter().map(|each| (each.key, each.value)).collect()
     }
 
     #[test]
@@ -135,14 +135,14 @@ mod tests {
 
     #[test]
     fn lines_are_counted_from_one() {
-        let lines: Vec<Source> =
-            parse("#\na=1\\\n2\nb=3").expect("it is well-formed").iter().map(|each| each.source).collect();
+        let lines: Vec<Source> = parse("#\na=1\\\n2\nb=3").0.iter().map(|each| each.source).collect();
         assert_eq!(lines, [Source::File { line: 2 }, Source::File { line: 4 }]);
     }
 
     #[test]
     fn malformed_escapes_are_all_reported() {
-        let problems = parse("a=\\u12\nb=\\uzzzz\nc=1\nd=\\ud83d").expect_err("three escapes are malformed");
+        let (properties, problems) = parse("a=\\u12\nb=\\uzzzz\nc=1\nd=\\ud83d");
+        assert_eq!(properties.len(), 1);
         let shown: Vec<String> = problems.iter().map(ToString::to_string).collect();
         assert_eq!(shown.len(), 3);
         assert_eq!(shown[0], "line 1: malformed escape \\u12: write \\u and four hex digits");

@@ -16,7 +16,9 @@ pub fn broker(text: &str) -> Config {
 
 /// The configuration of a file, or its problems as they are shown.
 pub fn load(text: &str) -> Result<Config, Vec<String>> {
-    let loaded = parse(text).and_then(|properties| Config::load(&properties, &host()));
+    let (properties, problems) = parse(text);
+    assert_eq!(problems, []);
+    let loaded = Config::load(&properties, &host());
     loaded.map_err(|problems| problems.iter().map(ToString::to_string).collect())
 }
 

@@ -123,7 +123,7 @@ fn a_quarter_of_the_cpus_is_the_store_planes() {
 
 #[test]
 fn the_command_line_overrules_the_file() {
-    let mut properties = parse("log.dirs=/a\nnode.id=3\nnode.id=4\nnum.partitions=2").expect("it is well-formed");
+    let (mut properties, _) = parse("log.dirs=/a\nnode.id=3\nnode.id=4\nnum.partitions=2");
     properties.extend([property("data.dir", "/b"), property("broker.id", "5"), property("broker.id", "6")]);
     let config = Config::load(&properties, &host()).expect("it is valid");
     assert_eq!(config.data_dir, PathBuf::from("/b"));
