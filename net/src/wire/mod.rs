@@ -3,15 +3,34 @@
 //! - `schema` declares every message once, as Kafka's own schemas do; structure, decoder and encoder come from the table.
 //! - `value`, `reader`, `writer` and `versions` are what the tables are made of.
 //! - `keys` is the one table of what is served; `header` reads and writes what stands before a body.
+//! - `request` and `response` are the way in and out: between frames and the core's version-free words, with one file
+//!   for each family of messages in which all that a version means is resolved. `error` knows the numbers of refusals.
+//! - `api_versions` answers what the session answers itself; `client` is the other side of the wire.
 //!
 //! Nothing in here does I/O, keeps state between frames, or panics on what a peer sends. Decoding borrows from the
 //! frame and allocates in proportion to it; encoding writes a skeleton and splices records into it.
 
+pub mod api_versions;
+pub mod client;
 pub mod error;
 pub mod header;
 pub mod keys;
 pub mod reader;
+pub mod request;
+pub mod response;
 pub mod schema;
 pub mod value;
 pub mod versions;
 pub mod writer;
+
+mod configs;
+mod fetch;
+mod metadata;
+mod offsets;
+mod produce;
+mod producer_id;
+mod topic;
+mod topics;
+
+pub use request::{Call, decode_request};
+pub use response::encode_response;

@@ -3,4 +3,5 @@
 mod arbitrary;
 mod differential;
 mod hostile;
+mod mapping;
 mod schema;

@@ -1,0 +1,82 @@
+//! DescribeConfigs: between bytes and the core's words.
+
+use apus_core::api::{DescribeConfigsRequest, DescribeConfigsResponse, DescribeResource, DescribedResource};
+use apus_core::config::{ConfigRow, ConfigSource, Kind};
+
+use super::error::code;
+use super::schema::configs as schema;
+use super::topic;
+
+/// As the schema says it.
+pub(super) fn request(request: schema::DescribeConfigsRequest<'_>) -> DescribeConfigsRequest {
+    let resource = |resource: schema::DescribeConfigsResource<'_>| DescribeResource {
+        kind: resource.resource_type,
+        name: resource.resource_name.into(),
+        keys: resource.configuration_keys.map(|keys| keys.into_iter().map(Into::into).collect()),
+    };
+    DescribeConfigsRequest {
+        resources: request.resources.into_iter().map(resource).collect(),
+        synonyms: request.include_synonyms,
+        documentation: request.include_documentation,
+    }
+}
+
+/// The answer in the schema's words.
+pub(super) fn response(response: &DescribeConfigsResponse) -> schema::DescribeConfigsResponse<'_> {
+    let results = response.resources.iter().map(|described| result(described, response)).collect();
+    schema::DescribeConfigsResponse { throttle_time_ms: 0, results }
+}
+
+fn result<'a>(
+    described: &'a DescribedResource,
+    response: &DescribeConfigsResponse,
+) -> schema::DescribeConfigsResult<'a> {
+    let refused = described.result.as_ref().err();
+    let rows = described.result.as_deref().unwrap_or_default();
+    schema::DescribeConfigsResult {
+        error_code: code(refused.map(|refused| refused.refusal)),
+        error_message: refused.and_then(|refused| topic::sentence(&refused.message)),
+        resource_type: described.kind,
+        resource_name: &described.name,
+        configs: rows.iter().map(|row| described_row(row, response.synonyms, response.documentation)).collect(),
+    }
+}
+
+fn described_row(row: &ConfigRow, synonyms: bool, documentation: bool) -> schema::DescribeConfigsResourceResult<'_> {
+    let asked = if synonyms { &row.synonyms[..] } else { &[] };
+    let synonyms = asked.iter().map(|synonym| schema::DescribeConfigsSynonym {
+        name: synonym.name,
+        value: synonym.value.as_deref(),
+        source: source(synonym.source),
+    });
+    schema::DescribeConfigsResourceResult {
+        name: row.name,
+        value: row.value.as_deref(),
+        read_only: row.read_only,
+        config_source: source(row.source),
+        is_sensitive: row.sensitive,
+        synonyms: synonyms.collect(),
+        config_type: kind(row.kind),
+        documentation: documentation.then_some(row.documentation),
+    }
+}
+
+/// Kafka's number for where a value came from.
+pub(super) fn source(source: ConfigSource) -> i8 {
+    match source {
+        ConfigSource::Topic => 1,
+        ConfigSource::Broker => 4,
+        ConfigSource::Default => 5,
+    }
+}
+
+fn kind(kind: Kind) -> i8 {
+    match kind {
+        Kind::Boolean => 1,
+        Kind::Text => 2,
+        Kind::Int => 3,
+        Kind::Long => 5,
+        Kind::Double => 6,
+        Kind::List => 7,
+    }
+}

@@ -1,0 +1,103 @@
+//! Metadata and DescribeCluster: between bytes and the core's words.
+
+use apus_core::api::{
+    Broker, DescribeClusterRequest, DescribeClusterResponse, MetadataPartition, MetadataRequest, MetadataResponse,
+    MetadataTopic, TopicRef,
+};
+use apus_core::batch::LEADER_EPOCH;
+
+use super::error::{NONE, code};
+use super::reader::Malformed;
+use super::schema::{cluster, metadata as schema};
+use super::topic;
+use super::versions::Versions;
+
+/// Here an empty list asks for all topics, because there was no null yet; later it asks for none.
+const EMPTY_IS_ALL: Versions = Versions::parse("0");
+
+/// Versions 10 and 11 carry ids that nobody may use.
+const TOPIC_IDS: Versions = Versions::parse("12+");
+
+/// All topics, or these.
+pub(super) fn request(request: schema::MetadataRequest<'_>, version: i16) -> Result<MetadataRequest, Malformed> {
+    let topics = request.topics.filter(|topics| !(topics.is_empty() && EMPTY_IS_ALL.contains(version)));
+    let topics = topics.map(|topics| topics.iter().map(|topic| reference(topic, version)).collect());
+    Ok(MetadataRequest { topics: topics.transpose()?, auto_create: request.allow_auto_topic_creation })
+}
+
+fn reference(topic: &schema::MetadataRequestTopic<'_>, version: i16) -> Result<TopicRef, Malformed> {
+    match topic.name {
+        Some(name) if topic.topic_id.is_zero() || !TOPIC_IDS.contains(version) => Ok(TopicRef::Name(name.into())),
+        _ if TOPIC_IDS.contains(version) => Ok(TopicRef::Id(topic.topic_id)),
+        _ => Err(Malformed::Null),
+    }
+}
+
+/// The answer in the schema's words.
+pub(super) fn response(response: &MetadataResponse) -> schema::MetadataResponse<'_> {
+    schema::MetadataResponse {
+        brokers: response.brokers.iter().map(broker).collect(),
+        cluster_id: Some(&response.cluster_id),
+        controller_id: response.controller.0,
+        topics: response.topics.iter().map(topic_response).collect(),
+        ..Default::default()
+    }
+}
+
+fn broker(broker: &Broker) -> schema::MetadataResponseBroker<'_> {
+    schema::MetadataResponseBroker {
+        node_id: broker.id.0,
+        host: &broker.host,
+        port: i32::from(broker.port),
+        rack: broker.rack.as_deref(),
+    }
+}
+
+fn topic_response(topic: &MetadataTopic) -> schema::MetadataResponseTopic<'_> {
+    schema::MetadataResponseTopic {
+        error_code: code(topic.refusal),
+        name: topic.name.as_deref(),
+        topic_id: topic.id,
+        is_internal: topic.internal,
+        partitions: topic.partitions.iter().map(partition).collect(),
+        ..Default::default()
+    }
+}
+
+fn partition(partition: &MetadataPartition) -> schema::MetadataResponsePartition {
+    let replicas: Vec<i32> = partition.replicas.iter().map(|broker| broker.0).collect();
+    schema::MetadataResponsePartition {
+        error_code: NONE,
+        partition_index: partition.index,
+        leader_id: partition.leader.0,
+        leader_epoch: LEADER_EPOCH,
+        isr_nodes: replicas.clone(),
+        replica_nodes: replicas,
+        offline_replicas: Vec::new(),
+    }
+}
+
+/// As the schema says it.
+pub(super) fn cluster_request(request: &cluster::DescribeClusterRequest) -> DescribeClusterRequest {
+    DescribeClusterRequest { endpoint_type: request.endpoint_type }
+}
+
+/// The answer in the schema's words.
+pub(super) fn cluster_response(response: &DescribeClusterResponse) -> cluster::DescribeClusterResponse<'_> {
+    let brokers = response.brokers.iter().map(|broker| cluster::DescribeClusterBroker {
+        broker_id: broker.id.0,
+        host: &broker.host,
+        port: i32::from(broker.port),
+        rack: broker.rack.as_deref(),
+        is_fenced: false,
+    });
+    cluster::DescribeClusterResponse {
+        error_code: code(response.refused.as_ref().map(|refused| refused.refusal)),
+        error_message: response.refused.as_ref().and_then(|refused| topic::sentence(&refused.message)),
+        endpoint_type: response.endpoint_type,
+        cluster_id: &response.cluster_id,
+        controller_id: response.controller.0,
+        brokers: brokers.collect(),
+        ..Default::default()
+    }
+}

@@ -1,0 +1,54 @@
+//! From a frame to what is asked, in words that know no versions.
+
+use apus_core::api::Request;
+use bytes::Bytes;
+
+use super::header::{Reject, RequestHeader, decode_request_header};
+use super::keys::ApiKey;
+use super::reader::Malformed;
+use super::schema::api_versions::ApiVersionsRequest;
+use super::schema::{Message, cluster};
+use super::{configs, fetch, metadata, offsets, produce, producer_id, topics};
+
+/// What a frame asks for, and of whom.
+#[derive(Clone, Debug)]
+pub enum Call<'a> {
+    /// The session answers this itself, with `api_versions::encode_api_versions`.
+    ApiVersions(ApiVersionsRequest<'a>),
+    /// The core answers this.
+    Core(Request),
+}
+
+/// Reads one frame (without its length). Records in the request are slices that share the frame's memory.
+///
+/// # Errors
+/// What the session must do instead of passing the request on.
+pub fn decode_request(frame: &Bytes) -> Result<(RequestHeader<'_>, Call<'_>), Reject> {
+    let (header, body) = decode_request_header(frame)?;
+    match decode_body(&header, body.rest(), frame) {
+        Ok(call) => Ok((header, call)),
+        Err(reason) => Err(Reject::Malformed { key: Some(header.key), reason }),
+    }
+}
+
+fn decode_body<'a>(header: &RequestHeader<'_>, body: &'a [u8], frame: &Bytes) -> Result<Call<'a>, Malformed> {
+    let version = header.version;
+    Ok(Call::Core(match header.key {
+        ApiKey::ApiVersions => return Message::parse(body, version).map(Call::ApiVersions),
+        ApiKey::Produce => Request::Produce(produce::request(Message::parse(body, version)?, version, frame)),
+        ApiKey::Fetch => Request::Fetch(fetch::request(Message::parse(body, version)?, version)),
+        ApiKey::ListOffsets => Request::ListOffsets(offsets::list_request(Message::parse(body, version)?, version)),
+        ApiKey::Metadata => Request::Metadata(metadata::request(Message::parse(body, version)?, version)?),
+        ApiKey::CreateTopics => Request::CreateTopics(topics::create_request(Message::parse(body, version)?)),
+        ApiKey::DeleteTopics => Request::DeleteTopics(topics::delete_request(Message::parse(body, version)?, version)),
+        ApiKey::InitProducerId => Request::InitProducerId(producer_id::request(&Message::parse(body, version)?)),
+        ApiKey::OffsetForLeaderEpoch => {
+            Request::OffsetForLeaderEpoch(offsets::epoch_request(Message::parse(body, version)?))
+        }
+        ApiKey::DescribeConfigs => Request::DescribeConfigs(configs::request(Message::parse(body, version)?)),
+        ApiKey::DescribeCluster => {
+            let request: cluster::DescribeClusterRequest = Message::parse(body, version)?;
+            Request::DescribeCluster(metadata::cluster_request(&request))
+        }
+    }))
+}

@@ -1,0 +1,49 @@
+//! From an answer, in words that know no versions, to a frame.
+
+use apus_core::api::Response;
+
+use super::header::encode_response_header;
+use super::keys::ApiKey;
+use super::schema::Message;
+use super::writer::{Frame, Writer};
+use super::{configs, fetch, metadata, offsets, produce, producer_id, topics};
+
+/// Writes the answer to a request of this version. Nothing is sent for [`Response::Silence`]; nor for
+/// [`Response::Hangup`], after which the session closes the connection.
+pub fn encode_response(writer: &mut Writer, version: i16, correlation: i32, response: &Response) -> Option<Frame> {
+    let mut reply = Reply { writer, version, correlation };
+    match response {
+        Response::Produce(answer) => reply.write(ApiKey::Produce, &produce::response(answer, version)),
+        Response::Fetch(answer) => reply.write(ApiKey::Fetch, &fetch::response(answer, version)),
+        Response::ListOffsets(answer) => reply.write(ApiKey::ListOffsets, &offsets::list_response(answer)),
+        Response::OffsetForLeaderEpoch(answer) => {
+            reply.write(ApiKey::OffsetForLeaderEpoch, &offsets::epoch_response(answer));
+        }
+        Response::Metadata(answer) => reply.write(ApiKey::Metadata, &metadata::response(answer)),
+        Response::DescribeCluster(answer) => {
+            reply.write(ApiKey::DescribeCluster, &metadata::cluster_response(answer));
+        }
+        Response::CreateTopics(answer) => reply.write(ApiKey::CreateTopics, &topics::create_response(answer)),
+        Response::DeleteTopics(answer) => reply.write(ApiKey::DeleteTopics, &topics::delete_response(answer, version)),
+        Response::DescribeConfigs(answer) => reply.write(ApiKey::DescribeConfigs, &configs::response(answer)),
+        Response::InitProducerId(answer) => {
+            reply.write(ApiKey::InitProducerId, &producer_id::response(answer, version));
+        }
+        Response::Silence | Response::Hangup(_) => return None,
+    }
+    Some(writer.finish())
+}
+
+struct Reply<'w> {
+    writer: &'w mut Writer,
+    version: i16,
+    correlation: i32,
+}
+
+impl Reply<'_> {
+    fn write<'a>(&mut self, key: ApiKey, message: &impl Message<'a>) {
+        self.writer.begin();
+        encode_response_header(self.writer, key, self.version, self.correlation);
+        message.write(self.writer, self.version);
+    }
+}
