@@ -16,6 +16,8 @@ pub mod pack;
 pub mod pack_builder;
 pub mod packer;
 pub mod placement;
+pub mod records;
 pub mod time;
 pub mod turn;
+pub mod validate;
 pub mod world;

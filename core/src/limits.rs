@@ -92,6 +92,10 @@ pub const LOCATE_EXTENTS_MIN: usize = 64;
 /// Recent extents that a tail keeps for its readers; older ones are asked of the ledger.
 pub const TAIL_EXTENTS_MAX: usize = 64;
 
+/// What the records of one batch may decompress to when a look-up by time reads them: some hundred times the default
+/// `max.message.bytes`.
+pub const DECOMPRESSED_BYTES_MAX: usize = 128 << 20;
+
 /// Requests of one connection that are neither answered nor refused.
 pub const CONNECTION_REQUESTS_MAX: usize = 128;
 
