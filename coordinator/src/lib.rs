@@ -1,1 +1,8 @@
-//! Placeholder, replaced within the first commits.
+//! The batch coordinator of Apus: the ledger that decides offsets, the journal before it, snapshots of it.
+//!
+//! Everything here is a function of what it is told: no clock, no chance, no I/O.
+
+pub mod command;
+pub mod journal;
+pub mod machine;
+pub mod owner;

@@ -1,0 +1,166 @@
+//! What the journal holds: commands, each in an envelope, each in a frame.
+//!
+//! A command is a decision that was made: everything that applying it needs (ids, times, offsets that a leader chose)
+//! is inside, so that the ledger computes the same state everywhere. The types
+//! here are the domain's; what is stored are the frozen types of `stored`, one for each command and version.
+//! A layout is never edited: a change is a new version beside the old one, and the golden files keep both readable.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use apus_core::batch::BatchFacts;
+use apus_core::extent::Placed;
+use apus_core::ids::{Incarnation, Lsn, PackId, PartitionId, TopicId};
+use apus_core::limits;
+use apus_core::message::Trim;
+
+mod codec;
+pub mod frame;
+mod stored;
+
+pub use codec::{decode, encode};
+pub use frame::Corrupt;
+
+/// The level of formats that this binary writes, and the highest one that it can lead.
+pub const FORMAT_LEVEL: u16 = 1;
+
+/// Batches of a commit, moves of a rehome: 16,384 of 40 bytes are 640 KiB, and with the largest inline flush they stay
+/// below the limit of a command.
+pub const BATCHES_MAX: usize = 16_384;
+
+const _: () = assert!(BATCHES_MAX as u64 * 48 + limits::INLINE_BYTES_MAX < limits::COMMAND_BYTES_MAX);
+
+/// A command and the circumstances in which it was decided.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Envelope {
+    /// The format level at which the cluster ran.
+    pub level: u16,
+    /// On whose behalf; empty for the broker itself.
+    pub principal: Arc<str>,
+    /// The leader's wall time, milliseconds. The ledger's clock is the highest one it was ever told.
+    pub wall_ms: i64,
+    /// What was decided.
+    pub command: Command,
+}
+
+impl Envelope {
+    /// A command of the broker itself, at the present format level.
+    #[must_use]
+    pub fn internal(wall_ms: i64, command: Command) -> Envelope {
+        Envelope { level: FORMAT_LEVEL, principal: Arc::from(""), wall_ms, command }
+    }
+}
+
+/// A change of the ledger.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Command {
+    /// The journal was opened for writing.
+    Begin {
+        /// How often, counting this time.
+        incarnation: Incarnation,
+        /// Drawn anew each time, so that two lives of one journal differ.
+        nonce: u128,
+    },
+    /// A topic comes to be.
+    CreateTopic(CreateTopic),
+    /// A topic goes, and its partitions with it.
+    DeleteTopic {
+        /// Which incarnation of its name.
+        id: TopicId,
+    },
+    /// Producer ids below this may be handed out.
+    ReserveProducerIds {
+        /// The id behind the last one.
+        end: i64,
+    },
+    /// A flush gets its offsets.
+    Commit(Commit),
+    /// Bytes moved out of the journal.
+    Rehome(Rehome),
+    /// First offsets move up. An empty one carries on with what is left of earlier removals.
+    Trim(Vec<Trim>),
+    /// The pack is about to be deleted as an orphan: a commit of it that still comes is refused.
+    Abandon {
+        /// Which.
+        pack: PackId,
+    },
+    /// Dead objects were deleted from the store.
+    ObjectsDeleted {
+        /// Which.
+        packs: Vec<PackId>,
+    },
+    /// Producers without a batch since then are forgotten.
+    ExpireProducers {
+        /// Journaled time, milliseconds.
+        before_ms: i64,
+    },
+    /// What the leader's state amounted to behind a position: whoever differs must halt.
+    Digest {
+        /// The position of the command before this one.
+        lsn: Lsn,
+        /// The digest of the state behind it.
+        digest: u64,
+    },
+}
+
+/// Where a topic's records live.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum TopicKind {
+    /// In the object store.
+    Diskless,
+    /// On the disks of brokers.
+    Classic,
+}
+
+/// A topic that comes to be. Its partitions get the next numbers in order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CreateTopic {
+    /// Its id, never zero, drawn by the leader.
+    pub id: TopicId,
+    /// Its name, checked.
+    pub name: Arc<str>,
+    /// Where its records live.
+    pub kind: TopicKind,
+    /// How many partitions, at least 1.
+    pub partitions: u32,
+    /// As the creator asked; stored and echoed.
+    pub replication_factor: i16,
+    /// What the creator set, by key, checked.
+    pub configs: BTreeMap<String, String>,
+}
+
+/// A flush whose bytes are durable, or become so together with this command.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Commit {
+    /// The object that holds the bytes; nothing: they ride behind this command in the journal.
+    pub stored: Option<PackId>,
+    /// The object's length, footer included; of inline bytes, their length.
+    pub object_bytes: u64,
+    /// In byte order, grouped by partition; at most [`BATCHES_MAX`].
+    pub batches: Vec<CommitEntry>,
+}
+
+/// One batch of a [`Commit`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CommitEntry {
+    /// Whose.
+    pub partition: PartitionId,
+    /// Its first byte inside the pack.
+    pub position: u32,
+    /// What its header says.
+    pub facts: BatchFacts,
+}
+
+/// Bytes that a spill wrote into a pack.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rehome {
+    /// The object that holds them now.
+    pub pack: PackId,
+    /// Its length, footer included.
+    pub object_bytes: u64,
+    /// The journal homes that were read, ascending: only extents in these are replaced.
+    pub emptied: Vec<Lsn>,
+    /// The new extents; each replaces the extents of its partition inside its offsets, where they still live. At most
+    /// [`BATCHES_MAX`].
+    pub moves: Vec<Placed>,
+}
