@@ -1,0 +1,122 @@
+//! What is the directory's own; the semantics it shares with every store are in [`crate::contract`].
+
+use std::os::unix::fs::PermissionsExt;
+
+use super::*;
+
+fn open() -> (tempfile::TempDir, Directory) {
+    let place = tempfile::tempdir().expect("a temporary directory");
+    let directory = Directory::open(place.path()).expect("an empty directory");
+    (place, directory)
+}
+
+fn body(text: &str) -> Body {
+    Body::new(vec![Bytes::copy_from_slice(text.as_bytes())])
+}
+
+#[test]
+fn what_a_crash_left_is_swept_unless_somebody_is_at_work() {
+    let (place, directory) = open();
+    let left = place.path().join(".apus/tmp/left");
+    fs::write(&left, b"half").expect("a small file");
+    let second = Directory::open(place.path()).expect("two may share it");
+    assert!(left.exists(), "another process may be writing it");
+    drop((directory, second));
+    let _third = Directory::open(place.path()).expect("alone again");
+    assert!(!left.exists());
+}
+
+#[test]
+fn failures_leave_no_temporary_file() {
+    let (place, directory) = open();
+    let key = ObjectKey::new("a/b");
+    directory.put(&key, &body("one"), &Condition::Absent).expect("absent");
+    assert_eq!(directory.put(&key, &body("two"), &Condition::Absent), Err(Observed::Conflict));
+    let below = directory.put(&ObjectKey::new("a/b/c"), &body("x"), &Condition::Always);
+    assert!(matches!(below, Err(Observed::Refused(_))), "{below:?}");
+    let own = directory.put(&ObjectKey::new(".apus/swap"), &body("x"), &Condition::Always);
+    assert!(matches!(own, Err(Observed::Refused(_))), "{own:?}");
+    assert_eq!(fs::read_dir(place.path().join(".apus/tmp")).expect("it is there").count(), 0);
+}
+
+#[test]
+fn the_same_bytes_again_are_another_version() {
+    let (_place, directory) = open();
+    let key = ObjectKey::new("FLOOR");
+    let mut versions = std::collections::HashSet::new();
+    for _ in 0..100 {
+        let written = directory.put(&key, &body("same"), &Condition::Always).expect("plain");
+        assert_eq!(directory.head(&key), Ok((4, written.clone())));
+        assert!(versions.insert(written));
+    }
+}
+
+#[test]
+fn empty_directories_go_with_their_last_object() {
+    let (place, directory) = open();
+    let (one, two) = (ObjectKey::new("s/1/part"), ObjectKey::new("s/1/MANIFEST"));
+    for key in [&one, &two] {
+        directory.put(key, &body("x"), &Condition::Always).expect("plain");
+    }
+    directory.delete(&one).expect("there");
+    assert!(place.path().join("s/1").exists());
+    directory.delete(&two).expect("there");
+    directory.delete(&two).expect("a missing one counts as removed");
+    assert!(!place.path().join("s").exists());
+    directory.put(&one, &body("y"), &Condition::Always).expect("the directories are made again");
+}
+
+#[test]
+fn writers_and_pruners_do_not_meet() {
+    let (_place, directory) = open();
+    std::thread::scope(|scope| {
+        for worker in 0..4 {
+            let directory = &directory;
+            scope.spawn(move || {
+                let key = ObjectKey::new(&format!("d/{}/{worker}", worker % 2));
+                for _ in 0..50 {
+                    directory.put(&key, &body("x"), &Condition::Always).expect("never in the way of a removal");
+                    directory.delete(&key).expect("there");
+                }
+            });
+        }
+    });
+}
+
+#[test]
+fn one_of_many_swaps_wins() {
+    let (_place, directory) = open();
+    let key = ObjectKey::new("OWNER");
+    let start = directory.put(&key, &body("0"), &Condition::Absent).expect("absent");
+    let condition = Condition::Match(start);
+    let swap = |number: usize| directory.put(&key, &body(&number.to_string()), &condition);
+    let outcomes: Vec<_> = std::thread::scope(|scope| {
+        let racers: Vec<_> = (0..16).map(|number| scope.spawn(move || swap(number))).collect();
+        racers.into_iter().map(|racer| racer.join().expect("no panic")).collect()
+    });
+    assert_eq!(outcomes.iter().filter(|outcome| outcome.is_ok()).count(), 1);
+    assert!(outcomes.iter().all(|outcome| matches!(outcome, Ok(_) | Err(Observed::Conflict))));
+}
+
+#[test]
+fn foreign_files_are_not_listed() {
+    let (place, directory) = open();
+    directory.put(&ObjectKey::new("a"), &body("x"), &Condition::Always).expect("plain");
+    std::os::unix::fs::symlink("/etc/hostname", place.path().join("link")).expect("a link");
+    fs::create_dir(place.path().join("empty")).expect("a directory");
+    let listed = directory.list("", None, 1_000).expect("a listing");
+    assert_eq!(listed.iter().map(|listed| listed.key.as_str()).collect::<Vec<_>>(), ["a"]);
+    assert_eq!(directory.list("../", None, 10), Ok(Vec::new()));
+}
+
+#[test]
+fn an_unusable_directory_is_refused_in_words() {
+    let (place, directory) = open();
+    directory.check().expect("usable");
+    let temporary = place.path().join(".apus/tmp");
+    fs::set_permissions(&temporary, fs::Permissions::from_mode(0o500)).expect("ours");
+    if fs::write(temporary.join("root-may"), b"").is_err() {
+        assert!(directory.check().expect_err("read only").contains("cannot be written"));
+    }
+    fs::set_permissions(&temporary, fs::Permissions::from_mode(0o700)).expect("ours");
+}
