@@ -37,17 +37,17 @@ pub fn sample(unknown_tags: bool) -> impl Strategy<Value = Sample> {
         let entry = &MESSAGES[index];
         let versions = usize::try_from(entry.versions.max - entry.versions.min + 1).expect("a message has versions");
         let version = entry.versions.min + version.index(versions) as i16;
-        let mut writer = Writing {
-            version,
-            flexible: entry.flexible.contains(version),
-            unknown_tags,
-            entropy: Entropy(&entropy),
-            out: Vec::new(),
-        };
-        writer.structure(entry.structure);
-        let body = writer.out;
+        let body = body_of(entry, version, unknown_tags, &entropy);
         Sample { entry, version, body }
     })
+}
+
+/// The body that this entropy makes of a message.
+pub fn body_of(entry: &Entry, version: i16, unknown_tags: bool, entropy: &[u8]) -> Vec<u8> {
+    let flexible = entry.flexible.contains(version);
+    let mut writing = Writing { version, flexible, unknown_tags, entropy: Entropy(entropy), out: Vec::new() };
+    writing.structure(entry.structure);
+    writing.out
 }
 
 struct Writing<'a> {

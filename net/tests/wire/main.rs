@@ -1,6 +1,7 @@
 //! The wire codec against Kafka's schemas, against another implementation, and against strangers.
 
 mod arbitrary;
+mod corpus;
 mod differential;
 mod hostile;
 mod mapping;

@@ -1,0 +1,6 @@
+#![no_main]
+
+#[allow(dead_code)] // Each target uses one of the two.
+mod checks;
+
+libfuzzer_sys::fuzz_target!(|input: &[u8]| checks::request(input));
