@@ -10,6 +10,7 @@ pub mod error;
 pub mod extent;
 pub mod footer;
 pub mod ids;
+pub mod inbox;
 pub mod limits;
 pub mod message;
 pub mod pack;
