@@ -23,6 +23,8 @@ pub const HEADER_BYTES: usize = 61;
 pub const PREFIX_BYTES: usize = 12;
 /// Bytes that a stamp replaces: base offset, length, leader epoch.
 pub const STAMP_BYTES: usize = 16;
+/// First byte that the checksum covers.
+pub const CHECKSUM_START: usize = 21;
 /// The leader epoch of every partition, for a topic's life.
 pub const LEADER_EPOCH: i32 = 0;
 
@@ -133,16 +135,16 @@ pub fn crc32c(bytes: &[u8]) -> u32 {
 #[must_use]
 pub fn checksum(batch: &[u8]) -> u32 {
     assert!(batch.len() >= HEADER_BYTES);
-    crc32c(&batch[21..])
+    crc32c(&batch[CHECKSUM_START..])
 }
 
 /// The first 16 bytes of a batch as a reader gets them: its offset, its length, the leader epoch.
 #[must_use]
-pub fn stamp(batch: &[u8], base_offset: i64) -> [u8; STAMP_BYTES] {
-    assert!(batch.len() >= HEADER_BYTES && base_offset >= 0);
+pub fn stamp(header: &BatchHeader, base_offset: i64) -> [u8; STAMP_BYTES] {
+    assert!(base_offset >= 0);
     let mut out = [0; STAMP_BYTES];
     out[0..8].copy_from_slice(&base_offset.to_be_bytes());
-    out[8..12].copy_from_slice(&batch[8..12]);
+    out[8..12].copy_from_slice(&header.length.to_be_bytes());
     out[12..16].copy_from_slice(&LEADER_EPOCH.to_be_bytes());
     out
 }

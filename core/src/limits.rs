@@ -83,6 +83,9 @@ pub const PRODUCER_BATCHES: usize = 5;
 /// A producer without a batch for so long, in journaled time, is forgotten (`producer.id.expiration.ms`).
 pub const PRODUCER_EXPIRATION_MS: i64 = 86_400_000;
 
+/// Topics that one Metadata request may create on the way; the client asks again for the others.
+pub const AUTO_CREATE_TOPICS_MAX: usize = 100;
+
 /// Producer ids reserved by one command, so that InitProducerId costs a journal write once in a thousand.
 pub const PRODUCER_ID_BLOCK: i64 = 1_000;
 
@@ -90,7 +93,10 @@ pub const PRODUCER_ID_BLOCK: i64 = 1_000;
 pub const LOCATE_EXTENTS_MIN: usize = 64;
 
 /// Recent extents that a tail keeps for its readers; older ones are asked of the ledger.
-pub const TAIL_EXTENTS_MAX: usize = 64;
+pub const TAIL_EXTENTS_MAX: usize = 16;
+
+/// Tails of a core that nobody watches and that are kept a while for a reader without a session.
+pub const TAILS_IDLE_MAX: usize = 1_024;
 
 /// What the records of one batch may decompress to when a look-up by time reads them: some hundred times the default
 /// `max.message.bytes`.
@@ -104,6 +110,9 @@ pub const CONNECTION_REPLY_BYTES_MAX: u64 = MIB;
 
 /// What a connection's buffer starts at for a large frame; it doubles as bytes arrive.
 pub const RECEIVE_BYTES_FIRST: usize = 1 << 20;
+
+/// Partitions that one fetch locates at a time; the others are first in the next one.
+pub const LOCATES_MAX: usize = 1_000;
 
 /// Fetch sessions of a core (`max.incremental.fetch.session.cache.slots`); the oldest idle one gives way.
 pub const FETCH_SESSIONS_MAX: usize = 1_000;

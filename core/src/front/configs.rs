@@ -1,0 +1,56 @@
+//! DescribeConfigs: from the configuration tables and the core's replica of the topics.
+
+use super::{Front, RequestId};
+use crate::api::{
+    DescribeConfigsRequest, DescribeConfigsResponse, DescribeResource, DescribedResource, Response, TopicRef,
+};
+use crate::config::{self, ConfigRow};
+use crate::error::{Refusal, Refused};
+use crate::topic_name;
+
+/// Kafka's numbers of resource types.
+const TOPIC: i8 = 2;
+const BROKER: i8 = 4;
+
+impl Front {
+    pub(super) fn describe_configs(&mut self, id: RequestId, request: &DescribeConfigsRequest) {
+        let resources = request.resources.iter().map(|resource| DescribedResource {
+            kind: resource.kind,
+            name: resource.name.clone(),
+            result: self.rows(resource).map(|rows| chosen(rows, resource)),
+        });
+        let resources = resources.collect();
+        let response =
+            DescribeConfigsResponse { resources, synonyms: request.synonyms, documentation: request.documentation };
+        self.answer(id, Response::DescribeConfigs(response));
+    }
+
+    fn rows(&self, resource: &DescribeResource) -> Result<Vec<ConfigRow>, Refused> {
+        match resource.kind {
+            TOPIC => {
+                topic_name::check(&resource.name)?;
+                let topic = self.catalog.find(&TopicRef::Name(resource.name.clone()));
+                let topic = topic.ok_or(Refusal::UnknownTopicOrPartition)?;
+                config::describe_topic(&topic.overrides, &self.settings.config)
+            }
+            // The empty name is the default of all brokers, of which nothing is dynamic.
+            BROKER if resource.name.is_empty() => Ok(Vec::new()),
+            BROKER if *resource.name == *self.settings.broker.0.to_string() => {
+                Ok(config::describe_broker(&self.settings.config))
+            }
+            BROKER => {
+                let (broker, name) = (self.settings.broker, &resource.name);
+                let message = format!("Unexpected broker id, expected {broker} or empty string, but received {name}");
+                Err(Refused::new(Refusal::InvalidRequest, message))
+            }
+            other => Err(Refused::new(Refusal::InvalidRequest, format!("Unsupported resource type: {other}"))),
+        }
+    }
+}
+
+fn chosen(mut rows: Vec<ConfigRow>, resource: &DescribeResource) -> Vec<ConfigRow> {
+    if let Some(keys) = &resource.keys {
+        rows.retain(|row| keys.iter().any(|key| **key == *row.name));
+    }
+    rows
+}

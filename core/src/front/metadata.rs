@@ -1,0 +1,150 @@
+//! Metadata and DescribeCluster: answered from the core's own replica; only the creation of a missing topic asks.
+
+use std::sync::Arc;
+
+use super::admin::Waiting;
+use super::produce::unknown;
+use super::{Front, RequestId};
+use crate::api::{
+    Broker, Context, CreateTopicsRequest, DescribeClusterRequest, DescribeClusterResponse, MetadataPartition,
+    MetadataRequest, MetadataResponse, MetadataTopic, NewTopic, Response, TopicRef,
+};
+use crate::catalog::Topic;
+use crate::error::{Refusal, Refused};
+use crate::ids::{BrokerId, Uuid};
+use crate::limits::AUTO_CREATE_TOPICS_MAX;
+use crate::message::Ask;
+use crate::topic_name;
+use crate::turn::Turn;
+
+/// A Metadata request that waits for its topics.
+#[derive(Debug)]
+pub struct Awaited {
+    listener: u16,
+    topics: Vec<TopicRef>,
+}
+
+impl Front {
+    fn advertised(&self, listener: u16) -> &Broker {
+        let advertised = &self.settings.advertised;
+        advertised.get(usize::from(listener)).unwrap_or(&advertised[0])
+    }
+
+    pub(super) fn metadata(
+        &mut self,
+        id: RequestId,
+        context: &Arc<Context>,
+        request: MetadataRequest,
+        turn: &mut Turn<'_>,
+    ) {
+        let listener = context.listener;
+        let Some(topics) = request.topics else {
+            let described = self.catalog.topics().map(|topic| self.describe(topic)).collect();
+            return self.answer_metadata(id, listener, described);
+        };
+        let missing = self.creatable(&topics, request.auto_create);
+        if missing.is_empty() {
+            return self.describe_all(id, listener, &topics);
+        }
+        let request = CreateTopicsRequest { topics: missing, timeout_ms: i32::MAX, validate_only: false };
+        let waiting = Waiting::Metadata(id, Awaited { listener, topics });
+        self.ask(waiting, Ask::CreateTopics(request), turn);
+    }
+
+    /// The topics of a request that may be created on the way.
+    fn creatable(&self, topics: &[TopicRef], wanted: bool) -> Vec<NewTopic> {
+        if !wanted || !self.settings.config.auto_create_topics {
+            return Vec::new();
+        }
+        let mut names: Vec<Arc<str>> = Vec::new();
+        for topic in topics {
+            match topic {
+                TopicRef::Name(name) if self.catalog.find(topic).is_none() && topic_name::check(name).is_ok() => {
+                    names.push(Arc::clone(name));
+                }
+                _ => {}
+            }
+        }
+        names.sort_unstable();
+        names.dedup();
+        names.truncate(AUTO_CREATE_TOPICS_MAX);
+        let create = |name| NewTopic {
+            name,
+            partitions: -1,
+            replication_factor: -1,
+            assignments: Vec::new(),
+            configs: Vec::new(),
+        };
+        names.into_iter().map(create).collect()
+    }
+
+    /// The topics were created, or could not be: either way the replica knows by now what there is.
+    pub(super) fn metadata_created(&mut self, id: RequestId, awaited: &Awaited) {
+        self.describe_all(id, awaited.listener, &awaited.topics);
+    }
+
+    fn describe_all(&mut self, id: RequestId, listener: u16, topics: &[TopicRef]) {
+        let described = topics.iter().map(|topic| match self.catalog.find(topic) {
+            Some(found) => self.describe(found),
+            None => missing(topic),
+        });
+        let described = described.collect();
+        self.answer_metadata(id, listener, described);
+    }
+
+    fn describe(&self, topic: &Arc<Topic>) -> MetadataTopic {
+        // One broker is all there is: it leads, and it is every replica.
+        let broker = self.settings.broker;
+        let replicas: Arc<[BrokerId]> = Arc::from([broker]);
+        let partition = |index| MetadataPartition { index, leader: broker, replicas: Arc::clone(&replicas) };
+        MetadataTopic {
+            refusal: None,
+            name: Some(Arc::clone(&topic.name)),
+            id: topic.id,
+            internal: false,
+            partitions: (0..topic.partitions.len() as i32).map(partition).collect(),
+        }
+    }
+
+    fn answer_metadata(&mut self, id: RequestId, listener: u16, topics: Vec<MetadataTopic>) {
+        let response = MetadataResponse {
+            brokers: vec![self.advertised(listener).clone()],
+            cluster_id: Arc::clone(&self.cluster_id),
+            controller: self.settings.broker,
+            topics,
+        };
+        self.answer(id, Response::Metadata(response));
+    }
+
+    pub(super) fn describe_cluster(&mut self, id: RequestId, context: &Arc<Context>, request: DescribeClusterRequest) {
+        let refused = match request.endpoint_type {
+            1 => None,
+            2 => Some(Refused::new(
+                Refusal::MismatchedEndpointType,
+                "The request was sent to an endpoint of type BROKER, but we wanted an endpoint of type CONTROLLER",
+            )),
+            other => Some(Refused::new(Refusal::UnsupportedEndpointType, format!("Unsupported endpoint type {other}"))),
+        };
+        let brokers = if refused.is_none() { vec![self.advertised(context.listener).clone()] } else { Vec::new() };
+        let response = DescribeClusterResponse {
+            refused,
+            endpoint_type: request.endpoint_type,
+            cluster_id: Arc::clone(&self.cluster_id),
+            controller: self.settings.broker,
+            brokers,
+        };
+        self.answer(id, Response::DescribeCluster(response));
+    }
+}
+
+/// A topic that is not there.
+fn missing(topic: &TopicRef) -> MetadataTopic {
+    let (refusal, name, id) = match topic {
+        TopicRef::Id(id) => (unknown(topic), None, *id),
+        TopicRef::Name(name) if topic_name::check(name).is_err() => {
+            (Refusal::InvalidTopicException, Some(Arc::clone(name)), Uuid::ZERO)
+        }
+        TopicRef::Name(name) => (unknown(topic), Some(Arc::clone(name)), Uuid::ZERO),
+    };
+    MetadataTopic { refusal: Some(refusal), name, id, internal: false, partitions: Vec::new() }
+}

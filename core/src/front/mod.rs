@@ -1,0 +1,256 @@
+//! The connection side of a core: every request that a session cut from its bytes is decided here.
+//!
+//! The front owns the core's replica of the topics, its hot tier, the produce requests that wait for their commit and
+//! the fetches that wait for bytes. It is called by the node, one event after the other; what it has to say to
+//! clients gathers in [`Front::answers`] and the sessions put it in order. Loss of the process loses only requests that
+//! nobody was answered.
+//!
+//! Invariants: a request is answered exactly once, or its connection is gone; in-flight bytes return to zero; a
+//! producer is told only what its partition's tail passed on.
+
+use std::sync::Arc;
+
+use crate::api::{Broker, Context, Request, Response};
+use crate::catalog::{Catalog, CatalogChange, CatalogUpdate};
+use crate::config::Config;
+use crate::extent;
+use crate::hot::Hot;
+use crate::ids::{BrokerId, ConnectionId, CoreId, PackId, Ticket};
+use crate::message::{Acknowledgement, Advance, Answer, Began, Committed, Message, Rehomed};
+use crate::pack::Pack;
+use crate::time::Instant;
+use crate::turn::{Effect, Turn};
+use crate::world::StoreReply;
+
+mod admin;
+mod configs;
+mod fetch;
+mod metadata;
+mod offsets;
+mod plan;
+mod produce;
+mod reads;
+mod rope;
+mod sessions;
+mod stitch;
+mod subscription;
+
+/// Which request of which connection: the session's own number of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RequestId {
+    /// The connection.
+    pub connection: ConnectionId,
+    /// The session's number of the request.
+    pub slot: u64,
+}
+
+/// What a front is told once.
+#[derive(Clone, Debug)]
+pub struct FrontSettings {
+    /// Its core.
+    pub core: CoreId,
+    /// How many cores there are.
+    pub cores: u16,
+    /// This broker.
+    pub broker: BrokerId,
+    /// The configuration, as started.
+    pub config: Arc<Config>,
+    /// This broker as each listener advertises it, in the order of the configuration.
+    pub advertised: Vec<Broker>,
+    /// Bytes of produce requests of this core that may be unanswered; a larger request runs alone.
+    pub inflight_bytes_max: u64,
+    /// Bytes of the hot tier.
+    pub hot_bytes_max: u64,
+    /// Packs that leave the hot tier go to the cache (a remote store).
+    pub warm: bool,
+}
+
+/// The front of one core.
+pub struct Front {
+    settings: FrontSettings,
+    cluster_id: Arc<str>,
+    catalog: Catalog,
+    hot: Hot,
+    tickets: u64,
+    produce: produce::Produces,
+    fetch: fetch::Fetches,
+    offsets: offsets::Lookups,
+    admin: admin::Asks,
+    /// Answers for the sessions, in the order in which they were found; the node takes them.
+    pub answers: Vec<(RequestId, Response)>,
+}
+
+impl Front {
+    /// A front that has not heard of its coordinator yet.
+    #[must_use]
+    pub fn new(settings: FrontSettings) -> Front {
+        assert!(settings.core.0 < settings.cores && !settings.advertised.is_empty());
+        Front {
+            cluster_id: Arc::from(""),
+            catalog: Catalog::default(),
+            hot: Hot::new(settings.hot_bytes_max),
+            tickets: 0,
+            produce: produce::Produces::default(),
+            fetch: fetch::Fetches::default(),
+            offsets: offsets::Lookups::default(),
+            admin: admin::Asks::default(),
+            answers: Vec::new(),
+            settings,
+        }
+    }
+
+    /// The ledger is ours: from here on the front may serve.
+    pub fn began(&mut self, began: &Began) {
+        self.cluster_id = Arc::clone(&began.cluster_id);
+        self.fetch.reads.began(Arc::clone(&began.cluster_id));
+    }
+
+    /// True while another produce request may be admitted; a larger one than all runs alone.
+    #[must_use]
+    pub fn admits(&self) -> bool {
+        let bytes = self.produce.bytes();
+        bytes == 0 || bytes < self.settings.inflight_bytes_max
+    }
+
+    /// A request, in the order of its connection. `drained`: no unread bytes stand behind it.
+    pub fn request(
+        &mut self,
+        id: RequestId,
+        context: &Arc<Context>,
+        request: Request,
+        drained: bool,
+        turn: &mut Turn<'_>,
+    ) {
+        match request {
+            Request::Produce(request) => self.produce(id, request, drained, turn),
+            Request::Fetch(request) => self.fetch(id, request, turn),
+            Request::ListOffsets(request) => self.list_offsets(id, request, turn),
+            Request::OffsetForLeaderEpoch(request) => self.offset_for_leader_epoch(id, request, turn),
+            Request::Metadata(request) => self.metadata(id, context, request, turn),
+            Request::DescribeCluster(request) => self.describe_cluster(id, context, request),
+            Request::CreateTopics(request) => self.create_topics(id, request, turn),
+            Request::DeleteTopics(request) => self.delete_topics(id, request, turn),
+            Request::DescribeConfigs(request) => self.describe_configs(id, &request),
+            Request::InitProducerId(request) => self.init_producer_id(id, &request, turn),
+        }
+    }
+
+    fn answer(&mut self, id: RequestId, response: Response) {
+        self.answers.push((id, response));
+    }
+
+    /// The connection is gone: nobody waits any more.
+    pub fn closed(&mut self, connection: ConnectionId, turn: &mut Turn<'_>) {
+        self.fetch_closed(connection, turn);
+    }
+
+    /// Commits, in the order of the journal: the hot tier takes their bytes.
+    pub fn committed(&mut self, committed: &Committed, turn: &mut Turn<'_>) {
+        let left = self.hot.commit(committed);
+        self.leave(left, turn);
+    }
+
+    /// A spill, in the order of the journal.
+    pub fn rehomed(&mut self, rehomed: &Rehomed, turn: &mut Turn<'_>) {
+        let left = self.hot.rehome(rehomed);
+        self.leave(left, turn);
+    }
+
+    /// All cores drop the same packs; one of them tells the cache.
+    fn leave(&self, left: Vec<(PackId, Arc<Pack>)>, turn: &mut Turn<'_>) {
+        if self.settings.warm && self.settings.core == CoreId(0) {
+            for (pack, bytes) in left {
+                let key = extent::pack_key(&self.cluster_id, pack);
+                turn.effect(Effect::Warm { key, body: bytes.body() });
+            }
+        }
+    }
+
+    /// Topics changed. The coordinator is told, since it answers their creator only then.
+    pub fn catalog(&mut self, update: &CatalogUpdate, turn: &mut Turn<'_>) {
+        self.catalog.apply(update);
+        let core = self.settings.core;
+        turn.send(CoreId(0), Message::CatalogApplied { core, lsn: update.lsn });
+    }
+
+    /// Batches of ours were committed, or were not.
+    pub fn acknowledged(&mut self, acknowledgements: &[Acknowledgement]) {
+        for acknowledgement in acknowledgements {
+            if let Some((id, response)) = self.produce.acknowledged(acknowledgement) {
+                self.answer(id, response);
+            }
+        }
+    }
+
+    /// Watched partitions moved.
+    pub fn advanced(&mut self, advances: &[Advance], turn: &mut Turn<'_>) {
+        self.fetch_advanced(advances, turn);
+    }
+
+    /// Coordinator or tail answered.
+    pub fn answered(&mut self, ticket: Ticket, answer: Answer, turn: &mut Turn<'_>) {
+        match answer {
+            Answer::Located(located) => self.fetch_located(ticket, located, turn),
+            Answer::Offset(found) => self.offset_found(ticket, found, turn),
+            Answer::CreateTopics(response) => self.topics_created(ticket, response),
+            Answer::DeleteTopics(response) => self.topics_deleted(ticket, response),
+            Answer::InitProducer(result) => self.producer_given(ticket, result),
+            Answer::Opened(_) => panic!("{ticket:?} is a tail's"),
+        }
+    }
+
+    /// The store answered a cold read.
+    pub fn stored(&mut self, ticket: Ticket, reply: StoreReply, turn: &mut Turn<'_>) {
+        let done = self.fetch.reads.stored(ticket, reply, &mut self.tickets, turn);
+        for done in done {
+            self.read_done(done, turn);
+        }
+    }
+
+    /// Time passed.
+    pub fn wake(&mut self, turn: &mut Turn<'_>) {
+        for (id, response) in self.produce.expire(turn.now) {
+            self.answer(id, response);
+        }
+        self.fetch_expire(turn);
+    }
+
+    /// When the front wants to be woken next.
+    #[must_use]
+    pub fn deadline(&self) -> Instant {
+        self.produce.deadline().min(self.fetch.deadline())
+    }
+
+    /// True where nothing waits for an outcome; parked fetches do not count.
+    #[must_use]
+    pub fn idle(&self) -> bool {
+        self.produce.bytes() == 0 && self.produce.is_empty() && self.admin.is_empty()
+    }
+
+    /// The topics, as this core sees them.
+    #[must_use]
+    pub fn topics(&self) -> &Catalog {
+        &self.catalog
+    }
+
+    /// A counter from which the other machines of this core draw their tickets too.
+    pub fn tickets(&mut self) -> &mut u64 {
+        &mut self.tickets
+    }
+
+    /// The whole state is sound.
+    pub fn check(&self) {
+        self.catalog.check();
+        self.hot.check();
+        self.produce.check();
+        self.fetch.check();
+    }
+}
+
+/// The partitions that an update removes.
+pub fn removed(update: &CatalogUpdate) -> impl Iterator<Item = &[crate::ids::PartitionId]> {
+    update.changes.iter().filter_map(|change| match change {
+        CatalogChange::Remove(topic) => Some(&topic.partitions[..]),
+        CatalogChange::Set(_) => None,
+    })
+}
