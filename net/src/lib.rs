@@ -3,5 +3,6 @@
 pub mod conn;
 pub mod listener;
 #[allow(unsafe_code)]
+pub mod session;
 pub mod sys;
 pub mod wire;

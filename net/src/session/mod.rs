@@ -1,0 +1,310 @@
+//! A connection as a machine: bytes in, requests out; answers in, bytes out.
+//!
+//! It owns the receive buffer and the order of the connection, and nothing of what requests mean. The shell appends to
+//! [`Session::buffer`]; the node then calls [`Session::next`] until it yields no request, hands requests to the front,
+//! and brings each answer to [`Session::answer`]. What was written comes back through [`Session::sent`].
+//!
+//! Rules:
+//! - Replies leave in the order of the requests. Produce and Fetch overlap; any other request begins when all before
+//!   it are answered, and those behind it wait until it is.
+//! - At most [`CONNECTION_REQUESTS_MAX`](apus_core::limits::CONNECTION_REQUESTS_MAX) requests are unanswered; with as
+//!   many replies unread, or [`CONNECTION_REPLY_BYTES_MAX`](apus_core::limits::CONNECTION_REPLY_BYTES_MAX) of them, no
+//!   further request begins. Then the socket is not read, so a client that does not read cannot make us hold more.
+//! - ApiVersions never leaves the session.
+//! - Bytes that are no request, and requests that are not served, close the connection, as Kafka does.
+//!
+//! Loss: with the connection everything here is gone; answers that still come are dropped.
+
+mod frames;
+mod replies;
+#[cfg(test)]
+mod tests;
+mod zone;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use apus_core::api::{Context, Request, Response};
+use apus_core::ids::ConnectionId;
+use apus_core::time::Instant;
+use apus_core::turn::{Effect, Level, Turn};
+use bytes::{Bytes, BytesMut};
+
+use crate::wire::api_versions::{Feature, Identity, encode_api_versions, encode_unsupported};
+use crate::wire::header::Reject;
+use crate::wire::keys::ApiKey;
+use crate::wire::request::{Call, decode_request};
+use crate::wire::response::encode_response;
+use crate::wire::writer::{Frame, Writer};
+
+use frames::Frames;
+use replies::{Answer, Replies};
+
+/// Where reply memory is short, a client that reads nothing for so long is closed.
+const STALL: Duration = Duration::from_secs(30);
+
+/// What all sessions of a core share.
+#[derive(Clone, Debug)]
+pub struct SessionSettings {
+    /// The cluster's id, which ApiVersions is held against.
+    pub cluster_id: Arc<str>,
+    /// This broker's `node.id`, likewise.
+    pub node_id: i32,
+    /// What ApiVersions tells of the cluster's features.
+    pub features: Vec<Feature>,
+    /// `socket.request.max.bytes`.
+    pub request_bytes_max: usize,
+    /// `connections.max.idle.ms`; nothing is for ever.
+    pub idle_max: Option<Duration>,
+    /// Who clients are until listeners authenticate.
+    pub principal: Arc<str>,
+}
+
+/// What a session has next.
+#[derive(Debug)]
+pub enum Next {
+    /// A request for the front; its answer is brought to the slot.
+    Request {
+        /// The session's number of it.
+        slot: u64,
+        /// Who asks.
+        context: Arc<Context>,
+        /// What.
+        request: Request,
+        /// No received bytes are left behind it.
+        drained: bool,
+    },
+    /// No whole request has come.
+    Idle,
+    /// A request may have come, but none begins before an answer or a read of the client's.
+    Busy,
+    /// The connection is closed or closing.
+    Closed,
+}
+
+/// One connection.
+#[derive(Debug)]
+pub struct Session {
+    connection: ConnectionId,
+    peer: Arc<str>,
+    settings: Arc<SessionSettings>,
+    frames: Frames,
+    replies: Replies,
+    context: Arc<Context>,
+    /// The last thing that the client did: sent or read bytes.
+    active: Instant,
+    reading: bool,
+    closed: bool,
+}
+
+impl Session {
+    /// A connection that was accepted; its socket is being read.
+    #[must_use]
+    pub fn new(
+        connection: ConnectionId,
+        listener: u16,
+        peer: Arc<str>,
+        settings: &Arc<SessionSettings>,
+        now: Instant,
+    ) -> Session {
+        let (principal, client_id) = (Arc::clone(&settings.principal), Arc::from(""));
+        Session {
+            connection,
+            peer,
+            settings: Arc::clone(settings),
+            frames: Frames::new(settings.request_bytes_max),
+            replies: Replies::default(),
+            context: Arc::new(Context { principal, listener, client_id, zone: None }),
+            active: now,
+            reading: true,
+            closed: false,
+        }
+    }
+
+    /// The buffer to append received bytes to, and how many bytes the request under way lacks. Where it lacks some,
+    /// there is room to read into; where it lacks none, the buffer may own no memory, and bytes are best read into a
+    /// buffer of the core's and copied.
+    pub fn buffer(&mut self) -> (&mut BytesMut, usize) {
+        self.frames.buffer()
+    }
+
+    /// Bytes were appended.
+    pub fn received(&mut self, now: Instant) {
+        self.active = now;
+    }
+
+    /// The next request, if one has come and may begin. ApiVersions is answered on the way.
+    pub fn next(&mut self, writer: &mut Writer, turn: &mut Turn<'_>) -> Next {
+        while !self.closed {
+            let (alone, bytes) = match self.frames.peek() {
+                Ok(Some(frame)) => (is_alone(frame), frame.len()),
+                Ok(None) => {
+                    self.read(true, turn);
+                    return Next::Idle;
+                }
+                Err(why) => {
+                    self.close(&why.to_string(), turn);
+                    break;
+                }
+            };
+            if !self.replies.admits(alone) {
+                self.read(false, turn);
+                return Next::Busy;
+            }
+            let frame = self.frames.take(bytes);
+            turn.count.requests += 1;
+            if let Some(next) = self.begin(&frame, alone, writer, turn) {
+                return next;
+            }
+        }
+        self.frames.clear(); // What came since is nobody's.
+        Next::Closed
+    }
+
+    /// Decodes a request; nothing is returned for one that is answered or refused here.
+    fn begin(&mut self, frame: &Bytes, alone: bool, writer: &mut Writer, turn: &mut Turn<'_>) -> Option<Next> {
+        match decode_request(frame) {
+            Ok((header, Call::Core(request))) => {
+                let context = self.context_of(header.client_id.unwrap_or_default());
+                let slot = self.replies.begin(header.version, header.correlation, alone);
+                Some(Next::Request { slot, context, request, drained: self.frames.is_empty() })
+            }
+            Ok((header, Call::ApiVersions(request))) => {
+                let SessionSettings { cluster_id, node_id, features, .. } = &*self.settings;
+                let identity = Identity { cluster_id, node_id: *node_id, features };
+                let (version, correlation) = (header.version, header.correlation);
+                let answer = encode_api_versions(writer, version, correlation, &request, &identity);
+                self.answer_here(answer, version, correlation, turn);
+                None
+            }
+            Err(Reject::AnswerUnsupported { correlation }) => {
+                turn.count.requests_refused += 1;
+                self.answer_here(encode_unsupported(writer, correlation), 0, correlation, turn);
+                None
+            }
+            Err(reject) => {
+                turn.count.requests_refused += 1;
+                self.close(&reject.to_string(), turn);
+                None
+            }
+        }
+    }
+
+    fn answer_here(&mut self, frame: Frame, version: i16, correlation: i32, turn: &mut Turn<'_>) {
+        let slot = self.replies.begin(version, correlation, true);
+        self.replies.answer(slot, Answer::Frame(frame));
+        self.emit(turn);
+    }
+
+    /// Kept as long as the client calls itself the same.
+    fn context_of(&mut self, client_id: &str) -> Arc<Context> {
+        if *self.context.client_id != *client_id {
+            let zone = zone::of_client_id(client_id).map(Arc::from);
+            self.context = Arc::new(Context { client_id: Arc::from(client_id), zone, ..Context::clone(&self.context) });
+        }
+        Arc::clone(&self.context)
+    }
+
+    /// The answer to a request of this session; it leaves when all before it have.
+    pub fn answer(&mut self, slot: u64, response: Response, writer: &mut Writer, turn: &mut Turn<'_>) {
+        if self.closed {
+            return;
+        }
+        let (version, correlation) = self.replies.request(slot);
+        let answer = match (encode_response(writer, version, correlation, &response), response) {
+            (Some(frame), _) => Answer::Frame(frame),
+            (None, Response::Hangup(why)) => Answer::Close(why),
+            (None, _) => Answer::Nothing,
+        };
+        self.replies.answer(slot, answer);
+        self.emit(turn);
+    }
+
+    fn emit(&mut self, turn: &mut Turn<'_>) {
+        let ready = self.replies.take();
+        if !ready.pieces.is_empty() {
+            turn.effect(Effect::Reply { connection: self.connection, pieces: ready.pieces });
+        }
+        if let Some(why) = ready.close {
+            self.close(&why, turn);
+        }
+    }
+
+    /// The client's socket took so many bytes of replies.
+    pub fn sent(&mut self, bytes: u64, now: Instant) {
+        self.active = now;
+        self.replies.sent(bytes);
+    }
+
+    /// Stops reading, because the broker has enough to do; [`Session::next`] goes on.
+    pub fn pause(&mut self, turn: &mut Turn<'_>) {
+        self.read(false, turn);
+    }
+
+    fn read(&mut self, enabled: bool, turn: &mut Turn<'_>) {
+        if self.reading != enabled && !self.closed {
+            self.reading = enabled;
+            turn.effect(Effect::Read { connection: self.connection, enabled });
+        }
+    }
+
+    /// Whole or in part, a request has come that has not begun.
+    #[must_use]
+    pub fn has_received(&self) -> bool {
+        !self.frames.is_empty()
+    }
+
+    /// Reply bytes that the client has not read.
+    #[must_use]
+    pub fn unread_bytes(&self) -> u64 {
+        self.replies.unread_bytes()
+    }
+
+    /// No request is unanswered and no reply unread.
+    #[must_use]
+    pub fn idle(&self) -> bool {
+        self.closed || (self.replies.is_empty() && self.replies.unread_bytes() == 0)
+    }
+
+    /// When the connection is to be closed if nothing happens on it; `short`: reply memory is.
+    #[must_use]
+    pub fn deadline(&self, short: bool) -> Instant {
+        if self.closed {
+            return Instant::NEVER;
+        }
+        let stall = (short && self.replies.unread_bytes() > 0).then_some(STALL);
+        let idle = self.settings.idle_max.filter(|_| self.replies.is_empty());
+        let wait = stall.into_iter().chain(idle).min();
+        wait.map_or(Instant::NEVER, |wait| self.active + wait)
+    }
+
+    /// Time passed: closes a connection on which nothing happened for too long. Its deadline has moved on otherwise.
+    pub fn wake(&mut self, short: bool, turn: &mut Turn<'_>) {
+        if self.deadline(short) <= turn.now {
+            let why =
+                if self.idle() { "idle for connections.max.idle.ms" } else { "the client does not read its replies" };
+            self.close(why, turn);
+        }
+    }
+
+    fn close(&mut self, why: &str, turn: &mut Turn<'_>) {
+        assert!(!self.closed, "a connection is closed once");
+        self.closed = true;
+        self.frames.clear();
+        turn.note(Level::Debug, format!("closed the connection from {}: {why}", self.peer));
+        turn.effect(Effect::Close { connection: self.connection });
+    }
+
+    /// The whole state makes sense.
+    pub fn check(&self) {
+        if !self.closed {
+            self.replies.check();
+        }
+    }
+}
+
+/// Whether a request runs beside no other, by its API key. What is too short for a key is refused soon enough.
+fn is_alone(frame: &[u8]) -> bool {
+    let key = frame.first_chunk::<2>().map(|code| i16::from_be_bytes(*code)).and_then(ApiKey::of);
+    !matches!(key, Some(ApiKey::Produce | ApiKey::Fetch))
+}

@@ -1,0 +1,149 @@
+//! The order of a connection: requests are answered in whatever order, replies leave in the order of the requests.
+
+use std::collections::VecDeque;
+
+use apus_core::limits::{CONNECTION_REPLY_BYTES_MAX, CONNECTION_REQUESTS_MAX};
+use bytes::Bytes;
+
+use crate::wire::writer::Frame;
+
+/// Requests that are not answered, answers that wait for an earlier one, and replies that the client has not read.
+#[derive(Debug, Default)]
+pub(super) struct Replies {
+    /// The slot of the first request in `pending`.
+    first: u64,
+    pending: VecDeque<Pending>,
+    /// Bytes of answers in `pending`.
+    waiting_bytes: u64,
+    /// Bytes of each reply that left and is not read to its end, in order.
+    unread: VecDeque<u64>,
+    unread_bytes: u64,
+}
+
+#[derive(Debug)]
+struct Pending {
+    version: i16,
+    correlation: i32,
+    /// No other request runs beside it.
+    alone: bool,
+    answer: Option<Answer>,
+}
+
+/// What a request came to.
+#[derive(Debug)]
+pub(super) enum Answer {
+    /// Send this.
+    Frame(Frame),
+    /// Send nothing.
+    Nothing,
+    /// Close the connection once all before it is sent, for this reason.
+    Close(String),
+}
+
+/// What may leave now.
+#[derive(Debug, Default)]
+pub(super) struct Ready {
+    /// Bytes to send, in order.
+    pub pieces: Vec<Bytes>,
+    /// Then close, for this reason.
+    pub close: Option<String>,
+}
+
+impl Replies {
+    /// A request begins; its slot is returned.
+    pub fn begin(&mut self, version: i16, correlation: i32, alone: bool) -> u64 {
+        assert!(self.admits(alone));
+        self.pending.push_back(Pending { version, correlation, alone, answer: None });
+        self.first + self.pending.len() as u64 - 1
+    }
+
+    /// Whether a request may begin now, beside those that are not answered.
+    pub fn admits(&self, alone: bool) -> bool {
+        let Some(last) = self.pending.back() else { return self.has_room() };
+        !alone && !last.alone && self.pending.len() < CONNECTION_REQUESTS_MAX && self.has_room()
+    }
+
+    fn has_room(&self) -> bool {
+        self.unread.len() < CONNECTION_REQUESTS_MAX
+            && self.waiting_bytes + self.unread_bytes < CONNECTION_REPLY_BYTES_MAX
+    }
+
+    /// No request is unanswered.
+    pub fn is_empty(&self) -> bool {
+        self.pending.is_empty()
+    }
+
+    /// Bytes that the client has not read.
+    pub fn unread_bytes(&self) -> u64 {
+        self.unread_bytes
+    }
+
+    /// Version and correlation of the request in this slot.
+    pub fn request(&self, slot: u64) -> (i16, i32) {
+        let pending = &self.pending[self.index(slot)];
+        (pending.version, pending.correlation)
+    }
+
+    fn index(&self, slot: u64) -> usize {
+        slot.checked_sub(self.first).expect("a request is answered once") as usize
+    }
+
+    /// The answer to the request in this slot.
+    pub fn answer(&mut self, slot: u64, answer: Answer) {
+        let index = self.index(slot);
+        if let Answer::Frame(frame) = &answer {
+            self.waiting_bytes += frame.bytes as u64;
+        }
+        let before = self.pending[index].answer.replace(answer);
+        assert!(before.is_none(), "a request is answered once");
+    }
+
+    /// Takes what no earlier request holds back.
+    pub fn take(&mut self) -> Ready {
+        let mut ready = Ready::default();
+        while ready.close.is_none() {
+            let Some(answer) = self.pending.front_mut().and_then(|head| head.answer.take()) else { break };
+            self.pending.pop_front();
+            self.first += 1;
+            match answer {
+                Answer::Frame(frame) => {
+                    self.waiting_bytes -= frame.bytes as u64;
+                    self.unread_bytes += frame.bytes as u64;
+                    self.unread.push_back(frame.bytes as u64);
+                    ready.pieces.extend(frame.pieces);
+                }
+                Answer::Nothing => {}
+                Answer::Close(why) => ready.close = Some(why),
+            }
+        }
+        ready
+    }
+
+    /// The client's socket took so many bytes.
+    pub fn sent(&mut self, mut bytes: u64) {
+        assert!(bytes <= self.unread_bytes, "more was sent than there was");
+        self.unread_bytes -= bytes;
+        while bytes > 0 {
+            let first = self.unread.front_mut().expect("the sum is that of the replies");
+            let part = bytes.min(*first);
+            *first -= part;
+            bytes -= part;
+            if *first == 0 {
+                self.unread.pop_front();
+            }
+        }
+    }
+
+    /// Sums agree with what they sum, and nothing that could leave has stayed.
+    pub fn check(&self) {
+        assert!(self.unread_bytes == self.unread.iter().sum::<u64>());
+        assert!(self.pending.len() <= CONNECTION_REQUESTS_MAX);
+        assert!(self.pending.front().is_none_or(|head| head.answer.is_none()));
+        assert!(self.pending.len() <= 1 || self.pending.iter().all(|pending| !pending.alone));
+        let waiting = self.pending.iter().filter_map(|pending| match &pending.answer {
+            Some(Answer::Frame(frame)) => Some(frame.bytes as u64),
+            _ => None,
+        });
+        assert!(self.waiting_bytes == waiting.sum::<u64>());
+    }
+}
