@@ -12,6 +12,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use apus_core::limits::PACK_BYTES_MAX;
 use apus_core::world::{Condition, Failure, StoreRequest};
 
 /// What is asked, as far as the meaning of its outcome depends on it.
@@ -298,10 +299,12 @@ pub fn pause(attempts: u32, repeat: Repeat, random: u64) -> Duration {
 /// Bytes that the attempt time-out covers by itself; beyond, a request gets a second for each MiB.
 const ATTEMPT_BYTES_COVERED: u64 = 4 << 20;
 
-/// How much longer than its configured time-outs a request of this many bytes may take.
+/// How much longer than its configured time-outs a request of this many bytes may take: at least a MiB a second is
+/// expected. A range may be asked for without knowing where the object ends; it is no longer than an object can be.
 #[must_use]
 pub fn allowance(bytes: u64) -> Duration {
-    Duration::from_millis((bytes.saturating_sub(ATTEMPT_BYTES_COVERED) * 1_000) >> 20)
+    let uncovered = bytes.min(PACK_BYTES_MAX).saturating_sub(ATTEMPT_BYTES_COVERED);
+    Duration::from_millis((uncovered * 1_000) >> 20)
 }
 
 #[cfg(test)]

@@ -122,4 +122,5 @@ fn large_bodies_get_more_time() {
     assert_eq!(allowance(0), Duration::ZERO);
     assert_eq!(allowance(4 << 20), Duration::ZERO);
     assert_eq!(allowance(14 << 20), Duration::from_secs(10));
+    assert_eq!(allowance(u64::MAX), allowance(PACK_BYTES_MAX));
 }
