@@ -2,7 +2,7 @@
 
 pub mod conn;
 pub mod listener;
-#[allow(unsafe_code)]
 pub mod session;
+#[allow(unsafe_code)]
 pub mod sys;
 pub mod wire;
