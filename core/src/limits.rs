@@ -108,6 +108,9 @@ pub const CONNECTION_REQUESTS_MAX: usize = 128;
 /// Reply bytes of one connection that its client has not read; then reading stops.
 pub const CONNECTION_REPLY_BYTES_MAX: u64 = MIB;
 
+/// Reply bytes of a core that clients have not read, beyond which reply memory is short and stalled readers are closed.
+pub const REPLY_BYTES_SHORT: u64 = 64 * MIB;
+
 /// What a connection's buffer starts at for a large frame; it doubles as bytes arrive.
 pub const RECEIVE_BYTES_FIRST: usize = 1 << 20;
 

@@ -408,6 +408,16 @@ impl Front {
         }
     }
 
+    /// Nobody is to wait any longer: the broker stops.
+    pub(super) fn fetch_hurry(&mut self, turn: &mut Turn<'_>) {
+        for (deadline, key) in std::mem::take(&mut self.fetch.deadlines) {
+            let fetch = self.fetch.fetches.get_mut(&key).expect("a deadline belongs to a fetch");
+            fetch.deadline = deadline.min(turn.now);
+            self.fetch.deadlines.insert((fetch.deadline, key));
+        }
+        self.fetch_expire(turn);
+    }
+
     /// The connection is gone, and its fetches and sessions with it.
     pub(super) fn fetch_closed(&mut self, connection: ConnectionId, turn: &mut Turn<'_>) {
         let range = (connection, FetchKey(0))..=(connection, FetchKey(u64::MAX));

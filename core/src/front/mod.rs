@@ -215,6 +215,11 @@ impl Front {
         self.fetch_expire(turn);
     }
 
+    /// The broker stops: whoever waits for more bytes is answered with what there is.
+    pub fn hurry(&mut self, turn: &mut Turn<'_>) {
+        self.fetch_hurry(turn);
+    }
+
     /// When the front wants to be woken next.
     #[must_use]
     pub fn deadline(&self) -> Instant {
