@@ -3,11 +3,13 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use apus_core::world::{Body, Condition, ObjectKey, StoreReply, StoreRequest};
 use apus_store::contract;
 use apus_store::plane::{Location, PlaneConfig};
 use apus_store::retry::Operation;
 use apus_store::s3::{Credentials, S3Config};
-use apus_store::testing::{Asker, S3Server, Storm};
+use apus_store::testing::{Asker, Fault, S3Server, Storm};
+use bytes::Bytes;
 
 fn calm(location: Location, prefix: &str) {
     let mut asker = Asker::start(PlaneConfig::new(location));
@@ -32,20 +34,42 @@ fn the_client_keeps_the_contract_with_a_calm_server() {
 
 #[test]
 fn the_client_tells_the_truth_in_a_storm() {
-    for seed in [1, 2, 3] {
-        let server = S3Server::start(Storm { seed, per_mille: 250 });
-        let mut config = PlaneConfig::new(Location::S3(server.config("")));
-        config.deadline = Duration::from_secs(3);
-        config.attempt = Duration::from_secs(1);
-        let mut asker = Asker::start(config);
-        println!("replay: seed {seed}");
-        contract::stormy("v1", &mut |requests| asker.ask(requests));
-        assert!(server.faults() > 50, "{} faults in {} requests", server.faults(), server.requests());
-        let counters = asker.plane().counters();
-        assert!(counters.slow_downs.get() > 0);
-        let plain = counters.operation(Operation::PutAlways);
-        assert!(plain.attempts.get() > plain.requests.get(), "nothing was repeated");
+    std::thread::scope(|scope| {
+        for seed in [1, 2, 3] {
+            scope.spawn(move || storm(seed));
+        }
+    });
+}
+
+fn storm(seed: u64) {
+    println!("replay: storm({seed})");
+    let server = S3Server::start(Storm { seed, per_mille: 250, only: None });
+    let mut config = PlaneConfig::new(Location::S3(server.config("")));
+    config.deadline = Duration::from_secs(3);
+    config.attempt = Duration::from_secs(1);
+    let mut asker = Asker::start(config);
+    contract::stormy("v1", &mut |requests| asker.ask(requests));
+    assert!(server.faults() > 50, "{} faults in {} requests", server.faults(), server.requests());
+    let counters = asker.plane().counters();
+    assert!(counters.slow_downs.get() > 0);
+    let plain = counters.operation(Operation::PutAlways);
+    assert!(plain.attempts.get() > plain.requests.get(), "nothing was repeated");
+}
+
+#[test]
+fn slow_uploads_are_hedged_within_the_budget() {
+    let server = S3Server::start(Storm { seed: 5, per_mille: 30, only: Some(Fault::Delay) });
+    let mut asker = Asker::start(PlaneConfig::new(Location::S3(server.config(""))));
+    for number in 0..600 {
+        let key = ObjectKey::new(&format!("d/{number}"));
+        let body = Body::new(vec![Bytes::from_static(b"pack")]);
+        let reply = asker.ask(vec![StoreRequest::Put { key, body, condition: Condition::Always }]).remove(0);
+        assert!(matches!(reply, StoreReply::Put(Ok(_))), "{reply:?}");
     }
+    let counters = asker.plane().counters();
+    let (sent, won) = (counters.hedges_sent.get(), counters.hedges_won.get());
+    assert!((1..=30).contains(&sent), "{sent} hedges in 600 uploads");
+    assert!(won > 0, "none of {sent} hedges was faster");
 }
 
 #[test]

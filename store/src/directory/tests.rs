@@ -120,3 +120,22 @@ fn an_unusable_directory_is_refused_in_words() {
     }
     fs::set_permissions(&temporary, fs::Permissions::from_mode(0o700)).expect("ours");
 }
+
+/// `mount -t tmpfs -o size=4m none DIR; APUS_SMALL_DISK=DIR cargo test -p apus-store full_disk`
+#[test]
+fn a_full_disk_refuses_and_recovers() {
+    let Ok(place) = std::env::var("APUS_SMALL_DISK") else {
+        println!("skipped: APUS_SMALL_DISK names no small disk");
+        return;
+    };
+    let directory = Directory::open(Path::new(&place)).expect("a small disk");
+    let large = Body::new(vec![Bytes::from(vec![1; 64 << 20])]);
+    let key = ObjectKey::new("d/large");
+    for condition in [Condition::Always, Condition::Absent] {
+        let outcome = directory.put(&key, &large, &condition);
+        assert!(matches!(outcome, Err(Observed::NoRoom(_))), "{outcome:?}");
+    }
+    assert_eq!(directory.head(&key), Err(Observed::Absent));
+    directory.put(&key, &body("small"), &Condition::Absent).expect("the temporary files are gone");
+    directory.delete(&key).expect("it is there");
+}

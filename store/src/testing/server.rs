@@ -73,12 +73,14 @@ pub struct Storm {
     pub seed: u64,
     /// Requests of a thousand that meet one.
     pub per_mille: u64,
+    /// The only fault there is; nothing is any of them.
+    pub only: Option<Fault>,
 }
 
 struct Shared {
     objects: Objects,
     dice: Mutex<u64>,
-    per_mille: u64,
+    storm: Storm,
     requests: AtomicU64,
     faults: AtomicU64,
     ended: AtomicBool,
@@ -105,7 +107,7 @@ impl S3Server {
         let shared = Arc::new(Shared {
             objects: Objects::default(),
             dice: Mutex::new(storm.seed ^ 0x9e37_79b9_7f4a_7c15),
-            per_mille: storm.per_mille,
+            storm,
             requests: AtomicU64::new(0),
             faults: AtomicU64::new(0),
             ended: AtomicBool::new(false),
@@ -276,10 +278,10 @@ fn draw(shared: &Shared, question: &Question) -> Option<Fault> {
         *dice ^= *dice << 17;
         *dice
     };
-    if roll() % 1_000 >= shared.per_mille {
+    if roll() % 1_000 >= shared.storm.per_mille {
         return None;
     }
-    let fault = FAULTS[(roll() % FAULTS.len() as u64) as usize];
+    let fault = shared.storm.only.unwrap_or(FAULTS[(roll() % FAULTS.len() as u64) as usize]);
     let object = || shared.objects.get(&question.key).is_some_and(|object| !object.bytes.is_empty());
     let possible = match fault {
         Fault::Conflict => question.method == Method::PUT && !matches!(question.only(), Only::Always),
