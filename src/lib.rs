@@ -1,3 +1,11 @@
 //! Composition root.
 
 pub mod args;
+pub mod boot_screen;
+pub mod disk;
+pub mod driver;
+pub mod fleet;
+pub mod probe;
+pub mod shell;
+pub mod signals;
+pub mod start;

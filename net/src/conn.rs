@@ -47,12 +47,12 @@ const WATERMARKS_MAX: usize = 64;
 /// How long a reply may take to leave a connection that ends.
 const FLUSH_MAX: Duration = Duration::from_secs(10);
 /// How long a connection that we closed is still read.
-const LINGER_MAX: Duration = Duration::from_secs(1);
+const LINGER_MAX: Duration = Duration::from_millis(300);
 
 /// The core that connections live on.
 pub trait Host: 'static {
     /// Lends the node's buffer for a connection, with how many bytes of the frame under way are missing (0 where
-    /// that is unknown); nothing where the connection is not to be read.
+    /// that is unknown); nothing where the node does not know the connection, or not yet.
     fn lend<R>(&self, connection: ConnectionId, fill: impl FnOnce(&mut BytesMut, usize) -> R) -> Option<R>;
 
     /// Queues an event for the node and sees to it that it is stepped.
@@ -240,7 +240,11 @@ impl Connection {
                 (missing > SMALL_BYTES).then(|| (self.receive_direct(buffer, missing), missing))
             });
             match direct {
-                None => return Poll::Pending,
+                // The node has not heard of it yet.
+                None => {
+                    host.wake_after_round(context.waker().clone());
+                    return Poll::Pending;
+                }
                 Some(None) => {
                     self.lower_watermark();
                     return self.poll_small(context, |bytes| {

@@ -1,0 +1,100 @@
+//! One core's node and its queue of events, as the driver and the tasks of connections and disk share them.
+//!
+//! All of them run on one thread and never borrow the node across an await: the node is lent for a call, and the
+//! call returns.
+
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+use std::task::Waker;
+
+use apus_core::ids::ConnectionId;
+use apus_core::turn::{Event, Turn};
+use apus_net::conn::Host;
+use bytes::BytesMut;
+
+/// One core's machines, as the shell sees them: the node, and in tests something simpler.
+pub trait Machines: 'static {
+    /// Begins the coordinator's recovery; on core 0 alone.
+    fn boot(&mut self, turn: &mut Turn<'_>);
+
+    /// Steps events from the front of the queue, as many as its budget allows.
+    fn step(&mut self, events: &mut VecDeque<Event>, turn: &mut Turn<'_>);
+
+    /// Where bytes of a connection go, with how many of the frame under way are missing (0 where that is unknown);
+    /// nothing where it is not to be read.
+    fn receive_buffer(&mut self, connection: ConnectionId) -> Option<(&mut BytesMut, usize)>;
+}
+
+/// The node, what has happened to it, and who waits for it.
+pub struct Shell<M> {
+    node: RefCell<M>,
+    events: RefCell<VecDeque<Event>>,
+    driver: RefCell<Option<Waker>>,
+    round: Cell<u64>,
+    parked: RefCell<Vec<Waker>>,
+}
+
+impl<M: Machines> Shell<M> {
+    /// A shell around a node.
+    pub fn new(node: M) -> Shell<M> {
+        Shell {
+            node: RefCell::new(node),
+            events: RefCell::default(),
+            driver: RefCell::default(),
+            round: Cell::new(0),
+            parked: RefCell::default(),
+        }
+    }
+
+    /// Names the task that is to be woken for an event.
+    pub fn driven_by(&self, driver: Waker) {
+        *self.driver.borrow_mut() = Some(driver);
+    }
+
+    /// Queues an event; the driver is the caller, so it is awake.
+    pub fn queue(&self, event: Event) {
+        self.events.borrow_mut().push_back(event);
+    }
+
+    /// Whether nothing waits to be stepped.
+    pub fn is_idle(&self) -> bool {
+        self.events.borrow().is_empty()
+    }
+
+    /// Begins the recovery.
+    pub fn boot(&self, turn: &mut Turn<'_>) {
+        self.node.borrow_mut().boot(turn);
+    }
+
+    /// Steps what the node's budget allows. Where that was everything, the round ends.
+    pub fn step(&self, turn: &mut Turn<'_>) {
+        let mut events = self.events.borrow_mut();
+        self.node.borrow_mut().step(&mut events, turn);
+        if events.is_empty() {
+            self.round.set(self.round.get() + 1);
+            self.parked.borrow_mut().drain(..).for_each(Waker::wake);
+        }
+    }
+}
+
+impl<M: Machines> Host for Shell<M> {
+    fn lend<R>(&self, connection: ConnectionId, fill: impl FnOnce(&mut BytesMut, usize) -> R) -> Option<R> {
+        let mut node = self.node.borrow_mut();
+        node.receive_buffer(connection).map(|(buffer, missing)| fill(buffer, missing))
+    }
+
+    fn happened(&self, event: Event) {
+        self.queue(event);
+        if let Some(driver) = &*self.driver.borrow() {
+            driver.wake_by_ref();
+        }
+    }
+
+    fn round(&self) -> u64 {
+        self.round.get()
+    }
+
+    fn wake_after_round(&self, waker: Waker) {
+        self.parked.borrow_mut().push(waker);
+    }
+}
