@@ -3,6 +3,5 @@
 //! Everything here is a function of what it is told: no clock, no chance, no I/O.
 
 pub mod command;
-pub mod journal;
-pub mod machine;
-pub mod owner;
+pub mod ledger;
+pub mod snapshot;
