@@ -10,11 +10,13 @@ const PINNED_BYTES_MIN: u64 = 512 << 10;
 /// Pinned for each core at most: glommio registers its buffers with three rings.
 const PINNED_BYTES_CORE: u64 = 3 << 20;
 
-/// Checks io_uring and the limits of this process, and raises what may be raised.
+/// Checks io_uring and the limits of this process, and raises what may be raised. To be called while the process has
+/// one thread.
 ///
 /// # Errors
 /// A text for a person, with what to change.
 pub fn probe(cores: usize) -> Result<(), String> {
+    sys::announce_barriers();
     sys::try_io_uring().map_err(|error| refused_ring(&error))?;
     let pinned = Limit::PinnedMemory.raise().unwrap_or(u64::MAX);
     let wanted = PINNED_BYTES_MIN.max(PINNED_BYTES_CORE.saturating_mul(cores as u64));
