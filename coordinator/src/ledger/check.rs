@@ -50,7 +50,9 @@ impl Ledger {
                 last = packed.start();
             }
             let holds = match first {
-                Some(first) => first <= partition.log_start_offset && last < partition.high_watermark,
+                Some(first) => {
+                    last < partition.high_watermark && (partition.gone || first <= partition.log_start_offset)
+                }
                 None => partition.gone || partition.log_start_offset == partition.high_watermark,
             };
             if bytes != partition.bytes || !holds {

@@ -47,6 +47,7 @@ impl Ledger {
         let mut growth = Growth { object, home, open: None, placed: Vec::new() };
         let answers: Vec<Answer> = commit.batches.iter().map(|batch| self.accept(&mut growth, batch)).collect();
         self.close(&mut growth);
+        self.objects.hold(lsn, object, &growth.placed);
         removed.settle(self, object);
         if let Some(pack) = commit.stored {
             self.windows.resolve(lsn, pack, Slot::committed(&answers));
@@ -142,7 +143,6 @@ impl Ledger {
             partition.bytes += u64::from(extent.bytes);
         });
         self.extents.insert(lsn, Packed::of(placed.partition, growth.object, extent));
-        self.objects.hold(lsn, growth.object, extent.bytes);
         growth.placed.push(placed);
     }
 

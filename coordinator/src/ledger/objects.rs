@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use apus_core::extent::Home;
+use apus_core::extent::{Home, Placed};
 use apus_core::ids::{BrokerId, Incarnation, Lsn, PackId, Writer};
 
 use super::record::{Cursor, Record};
@@ -124,11 +124,12 @@ impl Objects {
         number
     }
 
-    /// An extent begins to live in it.
-    pub(crate) fn hold(&mut self, lsn: Lsn, number: u32, bytes: u32) {
+    /// Extents begin to live in it.
+    pub(crate) fn hold(&mut self, lsn: Lsn, number: u32, extents: &[Placed]) {
+        let bytes: u64 = extents.iter().map(|placed| u64::from(placed.extent.bytes)).sum();
         self.table.update(lsn, number, |object| {
-            object.live_extents += 1;
-            object.live_bytes += u64::from(bytes);
+            object.live_extents += u32::try_from(extents.len()).expect("a command's extents are bounded");
+            object.live_bytes += bytes;
         });
     }
 

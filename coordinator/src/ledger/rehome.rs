@@ -36,6 +36,7 @@ impl Ledger {
                 extent: apus_core::extent::Extent { home, ..moved.extent },
             });
         }
+        self.objects.hold(lsn, object, &placed);
         removed.settle(self, object);
         self.windows.resolve(lsn, rehome.pack, Slot::committed(&[]));
         Decision::Rehomed { placed }
@@ -68,7 +69,6 @@ impl Ledger {
         let taken = self.extents.drain(lsn, from, until, replaced.len());
         assert!(taken.len() == replaced.len(), "they were just counted");
         self.extents.insert(lsn, Packed::of(moved.partition, object, &moved.extent));
-        self.objects.hold(lsn, object, moved.extent.bytes);
         let bytes: u64 = taken.iter().map(|packed| u64::from(packed.bytes)).sum();
         self.partitions.update(lsn, moved.partition.0, |partition| {
             partition.bytes = partition.bytes - bytes + u64::from(moved.extent.bytes);

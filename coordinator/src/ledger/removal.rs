@@ -113,15 +113,13 @@ impl Ledger {
     pub(super) fn expire_producers(&mut self, before_ms: i64) -> u64 {
         let from = self.scalars.expiry;
         let mut idle = Vec::new();
-        let mut seen = 0;
         self.scalars.expiry = (0, i64::MIN);
-        for producer in self.producers.from(from) {
+        for (seen, producer) in self.producers.from(from).enumerate() {
             let key = (producer.partition, producer.id);
             if seen == EXPIRY_MAX {
                 self.scalars.expiry = key;
                 break;
             }
-            seen += 1;
             if producer.last_ms < before_ms {
                 idle.push(key);
             }

@@ -1,6 +1,6 @@
 //! A shelf: entries in the order of their keys, in leaves that a snapshot shares.
 //!
-//! A tree of two levels. Leaves hold up to 32 KiB of entries, sorted; an index, which is derived and never stored,
+//! A tree of two levels. Leaves hold up to 16 KiB of entries, sorted; an index, which is derived and never stored,
 //! names each leaf by a key that is not above its first. So a million partitions with ten extents each stand as close
 //! together as one partition with ten million, a look-up is one search in the index and one in a leaf, and an append
 //! moves at most one leaf's entries. (The road not taken, an array for each partition, pays an allocation and slack for
@@ -16,8 +16,8 @@ use apus_core::limits;
 
 use super::record::{Record, Sum};
 
-/// Bytes of a leaf: half a chunk, because an insertion moves half of it on average.
-const LEAF_BYTES_MAX: usize = limits::CHUNK_BYTES_MAX / 2;
+/// Bytes of a leaf: a quarter of a chunk, because an insertion moves half of a leaf on average.
+const LEAF_BYTES_MAX: usize = limits::CHUNK_BYTES_MAX / 4;
 
 /// What stands on a shelf.
 pub(crate) trait Entry: Record {
@@ -271,5 +271,89 @@ impl<E: Entry> Shelf<E> {
             assert!(leaf.entries[0].key() >= *separator, "a leaf below its separator");
             assert!(leaf.entries.iter().all(|entry| entry.rank() <= leaf.rank_max), "a rank above its leaf's");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use apus_core::extent::{Extent, Home};
+    use apus_core::ids::PartitionId;
+    use apus_core::time::Rng;
+
+    use super::super::extents::Packed;
+    use super::*;
+
+    fn entry(partition: u32, start: i64, timestamp_max: i64) -> Packed {
+        let extent = Extent {
+            start,
+            end: start + 1,
+            home: Home::Journal(Lsn(1)),
+            position: 0,
+            bytes: 1,
+            timestamp_max,
+            transactional: false,
+            control: false,
+        };
+        Packed::of(PartitionId(partition), 0, &extent)
+    }
+
+    /// Appends to some partitions and drains others, against a sorted map.
+    #[test]
+    fn a_shelf_of_many_leaves_is_a_sorted_map() {
+        let mut rng = Rng::new(7);
+        let mut shelf = Shelf::new();
+        let mut model: BTreeMap<(u32, i64), i64> = BTreeMap::new();
+        for round in 0..60_u64 {
+            let lsn = Lsn(round + 1);
+            for _ in 0..1_500 {
+                // One partition in the middle grows fastest, as a busy one among idle ones.
+                let partition = if rng.chance(3) { 20 } else { rng.below(40) as u32 };
+                let start = model.range((partition, 0)..(partition + 1, 0)).next_back().map_or(0, |(key, _)| key.1 + 1);
+                let timestamp = rng.below(1_000_000) as i64;
+                shelf.insert(lsn, entry(partition, start, timestamp));
+                model.insert((partition, start), timestamp);
+            }
+            let partition = rng.below(40) as u32;
+            let from = (partition, rng.below(200) as i64);
+            let until = (partition + rng.below(3) as u32, rng.below(20_000) as i64);
+            let count_max = rng.below(3_000) as usize;
+            let taken = shelf.drain(lsn, from, until, count_max);
+            let expected: Vec<_> =
+                model.iter().map(|(key, _)| *key).filter(|key| (from..until).contains(key)).collect();
+            let expected = &expected[..expected.len().min(count_max)];
+            assert_eq!(taken.iter().map(Entry::key).collect::<Vec<_>>(), expected);
+            expected.iter().for_each(|key| assert!(model.remove(key).is_some()));
+            shelf.check();
+            let probe = (rng.below(41) as u32, rng.below(5_000) as i64);
+            let floor = model.range(..=probe).next_back().map(|(key, _)| *key);
+            assert_eq!(shelf.floor(probe).map(Entry::key), floor);
+            let from: Vec<_> = shelf.from(probe).take(50).map(Entry::key).collect();
+            assert_eq!(from, model.range(probe..).take(50).map(|(key, _)| *key).collect::<Vec<_>>());
+        }
+        assert!(shelf.leaves().len() > 20, "several leaves took part");
+        let restored = Shelf::restore(shelf.leaves().iter().map(|leaf| (**leaf).clone()).collect()).expect("in order");
+        assert_eq!(restored.digest(), shelf.digest());
+        assert_eq!(restored.count(), model.len() as u64);
+    }
+
+    #[test]
+    fn leaves_of_a_growing_partition_are_full() {
+        let mut shelf = Shelf::new();
+        (0..100).for_each(|partition| shelf.insert(Lsn(1), entry(partition, 0, 0)));
+        let full = Shelf::<Packed>::leaf_entries() as i64;
+        (1..full * 20).for_each(|start| shelf.insert(Lsn(2), entry(50, start, 0)));
+        assert!(shelf.leaves().len() <= 24, "{} leaves", shelf.leaves().len());
+    }
+
+    #[test]
+    fn a_clone_does_not_see_what_comes_after_it() {
+        let mut shelf = Shelf::new();
+        (0..5_000).for_each(|start| shelf.insert(Lsn(1), entry(0, start, 0)));
+        let (before, digest) = (shelf.clone(), shelf.digest());
+        shelf.drain(Lsn(2), (0, 0), (0, 4_000), usize::MAX);
+        assert_eq!((before.iter().count(), before.digest()), (5_000, digest));
+        assert_eq!(shelf.count(), 1_000);
+        let changed = shelf.leaves().iter().filter(|leaf| leaf.changed == Lsn(2)).count();
+        assert!(changed > 0);
     }
 }

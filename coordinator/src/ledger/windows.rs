@@ -2,7 +2,8 @@
 //! outcomes of the 64 behind it.
 //!
 //! A writer has fewer than 64 packs undecided at a time. A number that falls out of the window undecided can never be
-//! committed any more: refusing a late commit is safe, applying it twice is not.
+//! committed any more: refusing a late commit is safe, applying it twice is not. Answers are kept whole, 26 bytes a
+//! batch in a snapshot, and forgotten when the next life of the journal begins.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;

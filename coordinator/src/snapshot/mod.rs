@@ -1,7 +1,8 @@
 //! Snapshots: the ledger at one position, in parts of which only those that changed are written again.
 //!
 //! Taking one clones `Arc`s; encoding happens elsewhere and later, a part at a time. A part holds up to 16 pages or
-//! leaves of one container, at most about 1 MiB. The manifest names every part of the state: those that this snapshot
+//! leaves of one container, about 1 MiB at most; only the remembered answers of packs with very many batches are more.
+//! The manifest names every part of the state: those that this snapshot
 //! wrote, and those of earlier ones that are still true. Parts first, then the manifest, then whatever names it; a
 //! snapshot without a manifest never was.
 //!
@@ -76,6 +77,12 @@ impl Snapshot {
         self.ids().filter(move |(id, changed)| kept(earlier, *id, *changed).is_none()).map(|(id, _)| self.part(id))
     }
 
+    /// The places of the same parts, for who encodes them one at a time by [`Snapshot::part`].
+    #[must_use]
+    pub fn changed(&self, earlier: Option<&Manifest>) -> Vec<PartId> {
+        self.ids().filter(|(id, changed)| kept(earlier, *id, *changed).is_none()).map(|(id, _)| id).collect()
+    }
+
     /// The manifest: what was written now, and what is kept of the earlier snapshot.
     ///
     /// # Panics
@@ -109,7 +116,9 @@ impl Snapshot {
             .chain(of(Container::Windows, part::page_changes(&self.windows)))
     }
 
-    fn part(&self, id: PartId) -> Part {
+    /// One part, encoded.
+    #[must_use]
+    pub fn part(&self, id: PartId) -> Part {
         let bytes = match id.container {
             Container::Topics => part::encode_pages(id, &self.topics),
             Container::Partitions => part::encode_pages(id, &self.partitions),

@@ -114,7 +114,9 @@ impl Stored for CommitV1 {
     const FRAME: (u16, u16) = (6, 1);
 
     fn of(envelope: &Envelope) -> Option<CommitV1> {
-        let Command::Commit(commit) = &envelope.command else { return None };
+        let Command::Commit(commit) = &envelope.command else {
+            return None;
+        };
         Some(CommitV1 {
             head: HeadV1::of(envelope),
             stored: commit.stored.as_ref().map(PackIdV1::of),
@@ -199,7 +201,9 @@ impl Stored for RehomeV1 {
     const FRAME: (u16, u16) = (7, 1);
 
     fn of(envelope: &Envelope) -> Option<RehomeV1> {
-        let Command::Rehome(rehome) = &envelope.command else { return None };
+        let Command::Rehome(rehome) = &envelope.command else {
+            return None;
+        };
         Some(RehomeV1 {
             head: HeadV1::of(envelope),
             pack: PackIdV1::of(&rehome.pack),
@@ -235,7 +239,9 @@ impl Stored for TrimV1 {
     const FRAME: (u16, u16) = (8, 1);
 
     fn of(envelope: &Envelope) -> Option<TrimV1> {
-        let Command::Trim(trims) = &envelope.command else { return None };
+        let Command::Trim(trims) = &envelope.command else {
+            return None;
+        };
         let starts = trims.iter().map(|trim| (trim.partition.0, trim.log_start_offset)).collect();
         Some(TrimV1 { head: HeadV1::of(envelope), starts })
     }
@@ -260,7 +266,9 @@ impl Stored for AbandonV1 {
     const FRAME: (u16, u16) = (9, 1);
 
     fn of(envelope: &Envelope) -> Option<AbandonV1> {
-        let Command::Abandon { pack } = &envelope.command else { return None };
+        let Command::Abandon { pack } = &envelope.command else {
+            return None;
+        };
         Some(AbandonV1 { head: HeadV1::of(envelope), pack: PackIdV1::of(pack) })
     }
 
@@ -281,7 +289,9 @@ impl Stored for ObjectsDeletedV1 {
     const FRAME: (u16, u16) = (10, 1);
 
     fn of(envelope: &Envelope) -> Option<ObjectsDeletedV1> {
-        let Command::ObjectsDeleted { packs } = &envelope.command else { return None };
+        let Command::ObjectsDeleted { packs } = &envelope.command else {
+            return None;
+        };
         Some(ObjectsDeletedV1 { head: HeadV1::of(envelope), packs: packs.iter().map(PackIdV1::of).collect() })
     }
 

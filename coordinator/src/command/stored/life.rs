@@ -19,7 +19,9 @@ impl Stored for BeginV1 {
     const FRAME: (u16, u16) = (2, 1);
 
     fn of(envelope: &Envelope) -> Option<BeginV1> {
-        let Command::Begin { incarnation, nonce } = &envelope.command else { return None };
+        let Command::Begin { incarnation, nonce } = &envelope.command else {
+            return None;
+        };
         Some(BeginV1 { head: HeadV1::of(envelope), incarnation: incarnation.0, nonce: *nonce })
     }
 
@@ -39,7 +41,9 @@ impl Stored for ReserveProducerIdsV1 {
     const FRAME: (u16, u16) = (5, 1);
 
     fn of(envelope: &Envelope) -> Option<ReserveProducerIdsV1> {
-        let Command::ReserveProducerIds { end } = &envelope.command else { return None };
+        let Command::ReserveProducerIds { end } = &envelope.command else {
+            return None;
+        };
         Some(ReserveProducerIdsV1 { head: HeadV1::of(envelope), end: *end })
     }
 
@@ -62,7 +66,9 @@ impl Stored for ExpireProducersV1 {
     const FRAME: (u16, u16) = (11, 1);
 
     fn of(envelope: &Envelope) -> Option<ExpireProducersV1> {
-        let Command::ExpireProducers { before_ms } = &envelope.command else { return None };
+        let Command::ExpireProducers { before_ms } = &envelope.command else {
+            return None;
+        };
         Some(ExpireProducersV1 { head: HeadV1::of(envelope), before_ms: *before_ms })
     }
 
@@ -83,7 +89,9 @@ impl Stored for DigestV1 {
     const FRAME: (u16, u16) = (12, 1);
 
     fn of(envelope: &Envelope) -> Option<DigestV1> {
-        let Command::Digest { lsn, digest } = &envelope.command else { return None };
+        let Command::Digest { lsn, digest } = &envelope.command else {
+            return None;
+        };
         Some(DigestV1 { head: HeadV1::of(envelope), lsn: lsn.0, digest: *digest })
     }
 

@@ -30,7 +30,9 @@ impl Stored for CreateTopicV1 {
     const FRAME: (u16, u16) = (3, 1);
 
     fn of(envelope: &Envelope) -> Option<CreateTopicV1> {
-        let Command::CreateTopic(topic) = &envelope.command else { return None };
+        let Command::CreateTopic(topic) = &envelope.command else {
+            return None;
+        };
         Some(CreateTopicV1 {
             head: HeadV1::of(envelope),
             id: topic.id.0,
@@ -83,7 +85,9 @@ impl Stored for DeleteTopicV1 {
     const FRAME: (u16, u16) = (4, 1);
 
     fn of(envelope: &Envelope) -> Option<DeleteTopicV1> {
-        let Command::DeleteTopic { id } = &envelope.command else { return None };
+        let Command::DeleteTopic { id } = &envelope.command else {
+            return None;
+        };
         Some(DeleteTopicV1 { head: HeadV1::of(envelope), id: id.0 })
     }
 

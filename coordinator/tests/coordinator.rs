@@ -1,0 +1,303 @@
+//! The coordinator against a world in memory: starts, crashes between any two effects, spills, snapshots, sweeps.
+
+mod world;
+
+use apus_coordinator::machine::CoordinatorEvent;
+use apus_core::error::Refusal;
+use apus_core::message::{Answer, Ask};
+use world::{Durable, KIB, Told, World, config, node, sequence};
+
+fn created(answer: Option<Answer>) -> Result<i32, Refusal> {
+    let Some(Answer::CreateTopics(response)) = answer else { panic!("no answer: {answer:?}") };
+    let topic = &response.topics[0];
+    topic.result.as_ref().map(|created| created.partitions).map_err(|refused| refused.refusal)
+}
+
+#[test]
+fn an_empty_directory_serves() {
+    let mut world = World::new(Durable::default());
+    world.boot();
+    assert!(world.serves && world.halted.is_none(), "{:?}", world.halted);
+    assert!(world.durable.objects.contains_key("v1/CLUSTER") && world.durable.objects.contains_key("v1/OWNER"));
+    assert_eq!(created(world.create("a", 3, &[])), Ok(3));
+    assert_eq!(created(world.create("a", 3, &[])), Err(Refusal::TopicAlreadyExists));
+    let first = world.commit(0, 100, None).expect("answered").expect("accepted");
+    let second = world.commit(0, 100, None).expect("answered").expect("accepted");
+    assert_eq!((first.offset, second.offset), (0, 1));
+    world.assert_readable(&[first, second]);
+    assert_eq!(world.resolved, [1, 2]);
+}
+
+#[test]
+fn nothing_is_told_before_it_is_durable() {
+    let mut world = World::new(Durable::default());
+    world.boot();
+    created(world.create("a", 1, &[])).expect("created");
+    // The write of the group is the next effect that is performed: with it, the answer; without it, none.
+    for life in 0..2 {
+        let mut durable = world.durable.clone();
+        let mut mortal = World::new(std::mem::take(&mut durable));
+        mortal.boot();
+        mortal.settle();
+        mortal.life = Some(life);
+        assert!(mortal.commit(0, 10, None).is_none(), "told with {life} effects performed");
+    }
+}
+
+/// Boots, creates, commits in both ways, lets spill, snapshot and sweeps happen. Returns what clients were told.
+fn live(world: &mut World) -> Vec<Told> {
+    let mut told = Vec::new();
+    world.boot();
+    if !world.serves {
+        return told;
+    }
+    world.create("a", 2, &[]);
+    for round in 0..3_u64 {
+        for number in 0..3_u64 {
+            told.extend(world.commit(number as u32 % 2, 3000, None).and_then(Result::ok));
+        }
+        let pack = world.pack(round);
+        told.extend(world.commit(0, 70_000, Some(pack)).and_then(Result::ok));
+        world.pass(if round == 1 { 61_000 } else { 11_000 });
+    }
+    told.extend(world.commit(1, 500, None).and_then(Result::ok));
+    told
+}
+
+#[test]
+fn a_crash_between_any_two_effects_loses_nothing_that_was_told() {
+    let mut whole = World::new(Durable::default());
+    let told = live(&mut whole);
+    assert_eq!((told.len(), whole.halted.clone()), (13, None));
+    whole.assert_readable(&told);
+    let effects = whole.performed;
+    assert!(effects > 100, "{effects} effects are no life");
+    for life in 0..effects {
+        let mut world = World::mortal(Durable::default(), life);
+        let told = live(&mut world);
+        let mut again = World::new(world.durable);
+        again.boot();
+        assert!(again.serves, "crash after {life} effects: {:?}", again.halted);
+        again.assert_readable(&told);
+        let more = again.create("b", 1, &[]);
+        assert_eq!(created(more), Ok(1), "crash after {life} effects");
+        // A crash during the start behind a crash.
+        let mut third = World::mortal(again.durable.clone(), life % 23);
+        third.boot();
+        let mut last = World::new(third.durable);
+        last.boot();
+        assert!(last.serves, "second crash after {life} effects: {:?}", last.halted);
+        last.assert_readable(&told);
+    }
+}
+
+#[test]
+fn a_torn_group_is_cut_and_a_flip_behind_a_seal_halts() {
+    let mut world = World::new(Durable::default());
+    world.boot();
+    world.create("a", 1, &[]);
+    let told: Vec<Told> = (0..4).filter_map(|_| world.commit(0, 9000, None)?.ok()).collect();
+    world.pass(100);
+    let sealed = world.durable.clone();
+    let end = sealed.segments[&1].iter().rposition(|byte| *byte != 0).expect("written").next_multiple_of(4096);
+    // Garbage behind the seal.
+    let mut garbage = sealed.clone();
+    garbage.segments.get_mut(&1).expect("there")[end..end + 5000].fill(0x5a);
+    let mut again = World::new(garbage);
+    again.boot();
+    assert!(again.serves && again.notes.iter().any(|note| note.contains("8192 bytes")), "{:?}", again.notes);
+    again.assert_readable(&told);
+    // A flip inside the first group.
+    let mut flipped = sealed.clone();
+    flipped.segments.get_mut(&1).expect("there")[130] ^= 1;
+    let before = flipped.clone();
+    let mut halted = World::new(flipped);
+    halted.boot();
+    let why = halted.halted.expect("it must not go on");
+    assert!(why.contains("segment 1, byte 0"), "{why}");
+    assert!(before.segments == halted.durable.segments, "evidence is kept");
+}
+
+#[test]
+fn copies_and_empty_directories_are_refused() {
+    let mut world = World::new(Durable::default());
+    world.boot();
+    world.create("a", 1, &[]);
+    let told = world.commit(0, 10, None).expect("answered").expect("accepted");
+    let copy = world.durable.segments.clone();
+    // An empty directory on a used prefix.
+    let empty = Durable { segments: Default::default(), ..world.durable.clone() };
+    let mut refused = World::new(empty);
+    refused.boot();
+    assert!(refused.halted.as_ref().is_some_and(|why| why.contains("no journal")), "{:?}", refused.halted);
+    assert!(refused.durable.segments.is_empty());
+    // The original starts again; then the copy.
+    let mut original = World::new(world.durable.clone());
+    original.boot();
+    original.assert_readable(std::slice::from_ref(&told));
+    let mut copied = World::new(Durable { segments: copy, ..original.durable.clone() });
+    copied.boot();
+    assert!(copied.halted.as_ref().is_some_and(|why| why.contains("a copy")), "{:?}", copied.halted);
+    // A store that was wiped.
+    let mut wiped = World::new(Durable { objects: Default::default(), ..original.durable.clone() });
+    wiped.boot();
+    assert!(wiped.halted.as_ref().is_some_and(|why| why.contains("holds no cluster")), "{:?}", wiped.halted);
+    assert!(wiped.durable.objects.is_empty(), "nothing is written into a store that is not ours");
+}
+
+#[test]
+fn answers_of_unknown_outcome_are_found_out() {
+    let mut world = World::new(Durable::default());
+    world.store_unknown = 3;
+    world.boot();
+    assert!(world.serves, "{:?}", world.halted);
+    world.create("a", 1, &[]);
+    let told = world.commit(0, 10, None).expect("answered").expect("accepted");
+    world.store_unknown = 2;
+    world.pass(12_000);
+    world.store_unknown = 5;
+    world.pass(70_000);
+    assert!(world.halted.is_none());
+    world.assert_readable(&[told]);
+}
+
+#[test]
+fn a_spill_moves_bytes_and_a_snapshot_frees_segments() {
+    let mut world = World::new(Durable::default());
+    world.boot();
+    world.create("a", 2, &[]);
+    let mut told = Vec::new();
+    for number in 0..300 {
+        told.extend(world.commit(number % 2, 60_000, None).and_then(Result::ok));
+    }
+    assert_eq!(told.len(), 300);
+    assert!(world.packs() > 0 && world.held < 6 * 1024 * KIB, "{} bytes are held", world.held);
+    world.pass(80_000);
+    assert_eq!((world.held, world.pinned.len()), (0, 0));
+    let segments: Vec<u64> = world.durable.segments.keys().copied().collect();
+    assert!(segments.len() <= 2 && segments[0] > 1, "{segments:?}");
+    world.assert_readable(&told);
+    let mut again = World::new(world.durable);
+    again.boot();
+    assert!(again.serves, "{:?}", again.halted);
+    again.assert_readable(&told);
+}
+
+#[test]
+fn a_full_disk_refuses_and_recovers() {
+    let mut world = World::new(Durable { capacity: Some(6 * 1024 * KIB), ..Durable::default() });
+    world.boot();
+    assert!(world.serves, "{:?}", world.halted);
+    world.create("a", 1, &[]);
+    let mut told = Vec::new();
+    let refused = (0..200).find_map(|_| match world.commit(0, 60_000, None).expect("answered") {
+        Ok(each) => {
+            told.push(each);
+            None
+        }
+        Err(refusal) => Some(refusal),
+    });
+    assert_eq!(refused, Some(Refusal::KafkaStorageError));
+    world.assert_readable(&told);
+    world.durable.capacity = None;
+    world.pass(5_000);
+    told.push(world.commit(0, 60_000, None).expect("answered").expect("there is room again"));
+    world.assert_readable(&told);
+}
+
+#[test]
+fn orphans_go_and_strangers_stay() {
+    let mut world = World::new(Durable::default());
+    world.boot();
+    world.create("a", 1, &[]);
+    let told = world.commit(0, 70_000, Some(world.pack(0))).expect("answered").expect("accepted");
+    let cluster = world.began.as_ref().expect("began").cluster_id.to_string();
+    let orphan = apus_core::extent::pack_key(&cluster, world.pack(1));
+    let stranger = format!("v1/{cluster}/d/00/notes.txt");
+    for name in [orphan.as_str(), &stranger] {
+        world.durable.objects.insert(name.to_owned(), (Default::default(), 0));
+    }
+    // In its own life the pack may still be committed.
+    world.pass(20_000);
+    assert!(world.durable.objects.contains_key(orphan.as_str()));
+    let mut again = World::new(world.durable);
+    again.boot();
+    again.pass(20_000);
+    assert!(!again.durable.objects.contains_key(orphan.as_str()), "the orphan stays");
+    assert!(again.durable.objects.contains_key(&stranger));
+    assert_eq!(again.notes.iter().filter(|note| note.contains("not ours")).count(), 1, "{:?}", again.notes);
+    again.assert_readable(&[told]);
+}
+
+#[test]
+fn retention_and_deletion_reach_the_store() {
+    let mut world = World::new(Durable::default());
+    world.boot();
+    world.create("a", 1, &[("retention.ms", "5000")]);
+    world.create("b", 1, &[]);
+    world.commit(0, 70_000, Some(world.pack(0))).expect("answered").expect("accepted");
+    world.commit(1, 70_000, Some(world.pack(1))).expect("answered").expect("accepted");
+    assert_eq!(world.packs(), 2);
+    world.pass(200_000);
+    assert_eq!(world.packs(), 1, "what expired stays");
+    assert!(matches!(world.delete("b"), Some(Answer::DeleteTopics(_))));
+    world.pass(200_000);
+    assert_eq!(world.packs(), 0, "what was deleted stays");
+}
+
+#[test]
+fn duplicates_and_producers_survive_a_restart() {
+    let mut world = World::new(Durable::default());
+    world.boot();
+    world.create("a", 1, &[]);
+    let Some(Answer::InitProducer(Ok(first))) = world.ask(Ask::InitProducer) else { panic!("no id") };
+    let told = world.commit_of(0, 10, None, Some(sequence(0))).expect("answered").expect("accepted");
+    let mut again = World::new(world.durable);
+    again.boot();
+    let same = again.commit_of(0, 10, None, Some(sequence(0))).expect("answered").expect("a duplicate");
+    assert_eq!(same.offset, told.offset);
+    let Some(Answer::InitProducer(Ok(second))) = again.ask(Ask::InitProducer) else { panic!("no id") };
+    assert!(second > first);
+}
+
+#[test]
+fn a_stop_seals() {
+    let mut world = World::new(Durable::default());
+    world.boot();
+    world.create("a", 1, &[]);
+    let told = world.commit(0, 10, None).expect("answered").expect("accepted");
+    world.step(CoordinatorEvent::Stop);
+    world.settle();
+    assert!(world.coordinator.stopped());
+    let mut again = World::new(world.durable);
+    again.boot();
+    again.assert_readable(&[told]);
+    assert!(again.notes.is_empty(), "{:?}", again.notes);
+}
+
+#[test]
+fn a_broker_that_lost_the_store_halts() {
+    let mut world = World::new(Durable::default());
+    world.boot();
+    world.create("a", 1, &[]);
+    let mut thief = World::new(world.durable.clone());
+    thief.rng = apus_core::time::Rng::new(99);
+    thief.boot();
+    assert!(thief.serves);
+    world.durable.objects = thief.durable.objects;
+    world.durable.versions = thief.durable.versions;
+    world.pass(70_000);
+    assert!(world.halted.as_ref().is_some_and(|why| why.contains("another broker")), "{:?}", world.halted);
+}
+
+#[test]
+fn a_broker_with_settings_of_its_own() {
+    let mut config = config();
+    config.node = node(&[("num.partitions", "4"), ("delete.topic.enable", "false")]);
+    let mut world = World::with(Durable::default(), config);
+    world.boot();
+    assert_eq!(created(world.create("a", -1, &[])), Ok(4));
+    let Some(Answer::DeleteTopics(response)) = world.delete("a") else { panic!("no answer") };
+    let refused = response.topics[0].result.as_ref().expect_err("deletion is off");
+    assert_eq!(refused.refusal, Refusal::TopicDeletionDisabled);
+}
