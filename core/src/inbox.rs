@@ -167,7 +167,8 @@ impl<T> Inbox<T> {
     #[must_use]
     pub fn sleep(&self) -> bool {
         assert!(self.shared.bell.get().is_some(), "who sleeps without a bell sleeps for ever");
-        self.shared.sleeping.store(true, Ordering::Release);
+        // A swap, as the bell's: all changes of the flag then have one order that everybody who reads it agrees on.
+        self.shared.sleeping.swap(true, Ordering::AcqRel);
         fence(Ordering::SeqCst);
         if self.shared.ring.is_empty() {
             return true;
@@ -178,7 +179,7 @@ impl<T> Inbox<T> {
 
     /// The consumer is awake, whoever woke it.
     pub fn rise(&self) {
-        self.shared.sleeping.store(false, Ordering::Relaxed);
+        self.shared.sleeping.swap(false, Ordering::AcqRel);
     }
 }
 
