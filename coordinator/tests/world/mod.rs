@@ -303,10 +303,9 @@ impl World {
             StoreRequest::List { prefix, after, count_max } => {
                 let after = after.map(|key| key.as_str().to_owned()).unwrap_or_default();
                 let names = durable.objects.iter().filter(|(name, _)| name.starts_with(&prefix) && **name > after);
-                let listed = names.take(usize::from(count_max)).map(|(name, (bytes, _))| Listed {
-                    key: ObjectKey::new(name),
-                    bytes: bytes.len() as u64,
-                });
+                let listed = names
+                    .take(usize::from(count_max))
+                    .map(|(name, (bytes, _))| Listed { key: ObjectKey::new(name), bytes: bytes.len() as u64 });
                 StoreReply::List(Ok(listed.collect()))
             }
             StoreRequest::Delete { keys } => {
@@ -348,7 +347,12 @@ impl World {
     }
 
     /// Commits one batch of so many payload bytes; returns what the client was told, if anything.
-    pub fn commit(&mut self, partition: u32, payload: usize, stored: Option<PackId>) -> Option<Result<Told, apus_core::error::Refusal>> {
+    pub fn commit(
+        &mut self,
+        partition: u32,
+        payload: usize,
+        stored: Option<PackId>,
+    ) -> Option<Result<Told, apus_core::error::Refusal>> {
         self.commit_of(partition, payload, stored, None)
     }
 

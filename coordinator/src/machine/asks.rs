@@ -1,0 +1,37 @@
+//! Questions to the coordinator. An answer leaves when all that it was computed from is durable.
+
+use apus_core::error::Refusal;
+use apus_core::ids::{CoreId, Ticket};
+use apus_core::message::{Answer, Ask};
+use apus_core::turn::Turn;
+
+use super::leader::Leader;
+use crate::journal::Room;
+
+impl Leader {
+    /// Answers, or hands the question back where it must wait for a segment.
+    pub(crate) fn ask(&mut self, core: CoreId, ticket: Ticket, ask: Ask, turn: &mut Turn) -> Option<Ask> {
+        let answer = match ask {
+            Ask::Open(partition) => Answer::Opened(self.ledger.opened(partition)),
+            Ask::Locate { partition, offset, bytes_max } => {
+                Answer::Located(self.ledger.locate(partition, offset, bytes_max))
+            }
+            Ask::Offset { partition, at, committed_only } => {
+                Answer::Offset(self.ledger.offset(partition, at, committed_only))
+            }
+            Ask::CreateTopics(request) => {
+                return self.create_topics(core, ticket, request, turn).map(Ask::CreateTopics);
+            }
+            Ask::DeleteTopics(request) => {
+                return self.delete_topics(core, ticket, request, turn).map(Ask::DeleteTopics);
+            }
+            Ask::InitProducer => match self.draw_producer(turn) {
+                Ok(id) => Answer::InitProducer(Ok(id)),
+                Err(Room::Soon) => return Some(Ask::InitProducer),
+                Err(_) => Answer::InitProducer(Err(Refusal::CoordinatorNotAvailable)),
+            },
+        };
+        self.answer(core, ticket, answer, turn);
+        None
+    }
+}

@@ -1,0 +1,462 @@
+//! A coordinator that leads: first it takes the store over and tells the cores, then it serves.
+//!
+//! `Begin` is journaled before OWNER is swapped, and OWNER before anything is told: whoever reads OWNER later finds
+//! that start in the journal. A crash in between leaves a journal with one more start than OWNER names, which the
+//! next start accepts.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use apus_core::catalog::Topic;
+use apus_core::config::Config;
+use apus_core::ids::{CoreId, Incarnation, Lsn, ProducerId, TopicId, Uuid};
+use apus_core::message::{Answer, Began, Message};
+use apus_core::time::Instant;
+use apus_core::turn::{Effect, Turn};
+use apus_core::world::{DiskFailure, DiskReply, Etag, StoreReply};
+
+use super::outbox::{Outbox, To};
+use super::publisher::Publisher;
+use super::tickets::Tickets;
+use super::{CoordinatorConfig, CoordinatorEvent};
+use crate::boot::{ATTEMPTS_MAX, Ready, cluster_text};
+use crate::command::{self, Command, Envelope};
+use crate::journal::{Author, Claim, Completion, Journal, Room};
+use crate::ledger::{Ledger, Outcome};
+use crate::owner::Owner;
+use crate::owner::swap::{Swap, Swapped};
+use crate::reaper::Reaper;
+
+use crate::spill::Spill;
+
+/// What a step amounts to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// On with it.
+    GoOn,
+    /// A stop is complete.
+    Stopped,
+    /// The process must end: what a person reads.
+    Halt(String),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Phase {
+    /// `Begin` is on its way to the disk.
+    Begins,
+    /// OWNER is being swapped.
+    Swaps,
+    /// The cores are taking over the catalog.
+    Tells,
+    /// Clients are served.
+    Serves,
+    /// What was begun is finished.
+    Stops,
+}
+
+/// A leading coordinator.
+#[derive(Debug)]
+pub struct Leader {
+    pub(crate) config: CoordinatorConfig,
+    pub(crate) cluster_id: Arc<str>,
+    pub(crate) phase: Phase,
+    pub(crate) ledger: Ledger,
+    pub(crate) journal: Journal,
+    pub(crate) outbox: Outbox,
+    pub(crate) owner: Option<(Owner, Etag)>,
+    /// Writes that wait for a segment, in order.
+    pub(crate) held_up: VecDeque<Message>,
+    pub(crate) topics: BTreeMap<TopicId, Arc<Topic>>,
+    pub(crate) applied_by: Vec<Lsn>,
+    pub(crate) catalog_waits: VecDeque<(Lsn, CoreId, Message)>,
+    /// Producer ids that may be handed out, and the position at which they were reserved.
+    pub(crate) producer_ids: (i64, i64, Lsn),
+    pub(crate) spill: Spill,
+    pub(crate) publisher: Publisher,
+    pub(crate) reaper: Reaper,
+    swap: Option<Swap>,
+    inline: BTreeMap<Lsn, Bytes>,
+}
+
+impl Leader {
+    /// A leader behind what the start found.
+    #[must_use]
+    pub fn new(config: &CoordinatorConfig, ready: Ready, turn: &mut Turn) -> Leader {
+        let Ready { cluster, owner, replayed, snapshot } = ready;
+        let last = replayed.tail.last.map(|(header, _)| header.author);
+        let newest = [
+            last.map(|author| author.incarnation),
+            owner.as_ref().map(|(owner, _)| owner.incarnation),
+            replayed.begun.iter().map(|(incarnation, _)| *incarnation).max(),
+        ];
+        let incarnation = Incarnation(newest.into_iter().flatten().max().map_or(1, |newest| newest.0 + 1));
+        let author = Author {
+            cluster,
+            journal: last.map_or_else(|| Uuid::random(turn.rng.bits128()), |author| author.journal),
+            nonce: Uuid::random(turn.rng.bits128()),
+            incarnation,
+        };
+        let journal = Journal::new(config.journal, author, &replayed.tail, &replayed.segments, turn.now);
+        assert!(journal.applied() >= replayed.ledger.lsn(), "the ledger is ahead of its journal");
+        let topics = replayed.ledger.topics().map(|record| (record.id, topic_of(record, &config.node))).collect();
+        let first_id = replayed.ledger.producer_ids_end();
+        Leader {
+            cluster_id: cluster_text(cluster),
+            phase: Phase::Begins,
+            journal,
+            outbox: Outbox::new(config.cores),
+            held_up: VecDeque::new(),
+            topics,
+            applied_by: vec![Lsn(0); usize::from(config.cores)],
+            catalog_waits: VecDeque::new(),
+            producer_ids: (first_id, first_id, Lsn(0)),
+            spill: Spill::new(config.broker, incarnation),
+            publisher: Publisher::new(snapshot, replayed.bytes, turn.now),
+            reaper: Reaper::new(incarnation, config.retention_check_ms, turn.now),
+            swap: None,
+            inline: replayed.inline,
+            ledger: replayed.ledger,
+            owner,
+            config: config.clone(),
+        }
+    }
+
+    /// Journals this start.
+    pub fn begin(&mut self, tickets: &mut Tickets, turn: &mut Turn) -> Verdict {
+        let Author { incarnation, nonce, .. } = self.journal.author();
+        let command = Command::Begin { incarnation, nonce: u128::from_be_bytes(nonce.0) };
+        match self.submit(command, Claim::Begin, turn) {
+            Ok(_) | Err(Room::Soon) => {}
+            Err(_) => {
+                let why = "no room in data.dir to journal this start: free some space and start again";
+                return Verdict::Halt(why.to_owned());
+            }
+        }
+        self.journal.pump(tickets, turn);
+        Verdict::GoOn
+    }
+
+    /// Applies and journals one command of the coordinator's own, where there is room.
+    pub(crate) fn submit(&mut self, command: Command, claim: Claim, turn: &mut Turn) -> Result<(Lsn, Outcome), Room> {
+        let envelope = Envelope::internal(turn.wall.0, command);
+        let mut frame = Vec::new();
+        command::encode(&envelope, &mut frame);
+        match self.journal.room(frame.len() as u64, None, claim) {
+            Room::Yes => Ok(self.record(&envelope, frame, None)),
+            room => Err(room),
+        }
+    }
+
+    /// The leader applies before it journals: a command that would break the ledger never reaches the log.
+    pub(crate) fn record(&mut self, envelope: &Envelope, frame: Vec<u8>, inline: Option<Vec<Bytes>>) -> (Lsn, Outcome) {
+        let lsn = self.journal.applied().next();
+        let outcome = self.ledger.apply(lsn, envelope);
+        let journaled = self.journal.append(Bytes::from(frame), inline);
+        assert!(journaled == lsn && self.ledger.lsn() == lsn);
+        (lsn, outcome)
+    }
+
+    /// Takes one event.
+    pub fn step(&mut self, event: CoordinatorEvent, tickets: &mut Tickets, turn: &mut Turn) -> Verdict {
+        let verdict = match event {
+            CoordinatorEvent::Message(message) => {
+                self.message(message, turn);
+                Verdict::GoOn
+            }
+            CoordinatorEvent::Stored { ticket, reply } => self.stored(ticket, reply, tickets, turn),
+            CoordinatorEvent::Disk { ticket, result } => self.disk(ticket, result, tickets, turn),
+            CoordinatorEvent::Wake => self.wake(tickets, turn),
+            CoordinatorEvent::Stop => {
+                self.phase = Phase::Stops;
+                Verdict::GoOn
+            }
+        };
+        if verdict != Verdict::GoOn {
+            return verdict;
+        }
+        self.upkeep(tickets, turn);
+        self.journal.pump(tickets, turn);
+        self.outbox.release(self.journal.durable(), turn);
+        self.finish_stop(tickets, turn)
+    }
+
+    fn upkeep(&mut self, tickets: &mut Tickets, turn: &mut Turn) {
+        if self.phase == Phase::Serves {
+            self.advance_spill(tickets, turn);
+            self.advance_snapshot(tickets, turn);
+            self.advance_reaper(tickets, turn);
+        }
+    }
+
+    fn message(&mut self, message: Message, turn: &mut Turn) {
+        match message {
+            Message::CatalogApplied { core, lsn } => self.catalog_applied(core, lsn, turn),
+            Message::Commit(_) | Message::Ask { .. } | Message::Locate { .. } => self.handle(message, turn),
+            other => unreachable!("not for the coordinator: {other:?}"),
+        }
+    }
+
+    /// Does what is asked, or lets it wait behind the writes that wait for a segment.
+    fn handle(&mut self, message: Message, turn: &mut Turn) {
+        if !self.held_up.is_empty() && writes(&message) {
+            self.held_up.push_back(message);
+        } else if let Some(message) = self.attempt(message, turn) {
+            self.held_up.push_back(message);
+        }
+    }
+
+    fn retry_held_up(&mut self, turn: &mut Turn) {
+        while let Some(message) = self.held_up.pop_front() {
+            if let Some(message) = self.attempt(message, turn) {
+                self.held_up.push_front(message);
+                return;
+            }
+        }
+    }
+
+    /// Hands the message back where it must wait for a segment.
+    fn attempt(&mut self, message: Message, turn: &mut Turn) -> Option<Message> {
+        match message {
+            Message::Commit(commit) => self.commit(commit, turn).map(Message::Commit),
+            Message::Ask { core, ticket, ask } => {
+                self.ask(core, ticket, ask, turn).map(|ask| Message::Ask { core, ticket, ask })
+            }
+            Message::Locate { core, ticket, partition, offset, bytes_max } => {
+                let located = self.ledger.locate(partition, offset, bytes_max);
+                self.answer(core, ticket, Answer::Located(located), turn);
+                None
+            }
+            other => unreachable!("not for the coordinator: {other:?}"),
+        }
+    }
+
+    fn disk(
+        &mut self,
+        ticket: apus_core::ids::Ticket,
+        result: Result<DiskReply, DiskFailure>,
+        tickets: &mut Tickets,
+        turn: &mut Turn,
+    ) -> Verdict {
+        match self.journal.answered(ticket, result, turn) {
+            Completion::Halt(why) => return Verdict::Halt(why),
+            Completion::Durable(lsn) => self.durable(lsn, tickets, turn),
+            Completion::Changed => {}
+        }
+        if self.phase == Phase::Begins && self.journal.applied() == self.ledger.lsn() && self.begun().is_none() {
+            return self.begin(tickets, turn);
+        }
+        self.retry_held_up(turn);
+        Verdict::GoOn
+    }
+
+    /// This start, once it is applied.
+    fn begun(&self) -> Option<Incarnation> {
+        let ours = self.journal.author().incarnation;
+        self.ledger.begun().map(|(incarnation, _)| incarnation).filter(|incarnation| *incarnation == ours)
+    }
+
+    fn durable(&mut self, lsn: Lsn, tickets: &mut Tickets, turn: &mut Turn) {
+        self.outbox.release(lsn, turn);
+        if self.phase == Phase::Begins && self.begun().is_some() && lsn == self.journal.applied() {
+            self.take_over(tickets, turn);
+        }
+    }
+
+    fn take_over(&mut self, tickets: &mut Tickets, turn: &mut Turn) {
+        let Author { journal, nonce, incarnation, .. } = self.journal.author();
+        let before = self.owner.as_ref().map(|(owner, _)| owner);
+        let wanted = Owner {
+            journal,
+            incarnation,
+            nonce,
+            floor: before.map_or(Lsn(0), |owner| owner.floor),
+            snapshot: before.and_then(|owner| owner.snapshot.clone()),
+        };
+        self.phase = Phase::Swaps;
+        self.swap = Some(Swap::begin(wanted, self.owner.clone(), tickets, turn));
+    }
+
+    fn stored(
+        &mut self,
+        ticket: apus_core::ids::Ticket,
+        reply: StoreReply,
+        tickets: &mut Tickets,
+        turn: &mut Turn,
+    ) -> Verdict {
+        let swapped = match &mut self.swap {
+            Some(swap) => swap.answered(ticket, &reply, tickets, turn),
+            None => return self.stored_in_service(ticket, reply, tickets, turn),
+        };
+        match swapped {
+            Some(Swapped::Done(etag)) => {
+                let swap = self.swap.take().expect("it was just answered");
+                self.owner = Some((swap.wanted().clone(), etag));
+                self.tell(turn);
+                Verdict::GoOn
+            }
+            Some(Swapped::Lost(why)) => Verdict::Halt(why),
+            Some(Swapped::Going) if self.swap.as_ref().is_some_and(|swap| swap.failures > ATTEMPTS_MAX) => {
+                Verdict::Halt("the object store does not answer: check diskless.store and its credentials".to_owned())
+            }
+            Some(Swapped::Going) => Verdict::GoOn,
+            None => unreachable!("no question of the coordinator has ticket {ticket}"),
+        }
+    }
+
+    fn stored_in_service(
+        &mut self,
+        ticket: apus_core::ids::Ticket,
+        reply: StoreReply,
+        tickets: &mut Tickets,
+        turn: &mut Turn,
+    ) -> Verdict {
+        if self.spill.asked(ticket) {
+            self.spill_stored(ticket, &reply, turn);
+            Verdict::GoOn
+        } else if let Some(verdict) = self.snapshot_stored(ticket, &reply, tickets, turn) {
+            verdict
+        } else {
+            assert!(self.reaper.asked(ticket), "no question of the coordinator has ticket {ticket}");
+            self.reaper_stored(ticket, reply, turn);
+            Verdict::GoOn
+        }
+    }
+
+    /// The ledger is recovered and ours: every core learns it.
+    fn tell(&mut self, turn: &mut Turn) {
+        self.phase = Phase::Tells;
+        let lsn = self.journal.durable();
+        let began = Began {
+            cluster_id: Arc::clone(&self.cluster_id),
+            incarnation: self.journal.author().incarnation,
+            inline: self.config.inline,
+        };
+        self.outbox.say(lsn, To::All, Message::Began(began));
+        let changes = self.topics.values().map(|topic| apus_core::catalog::CatalogChange::Set(Arc::clone(topic)));
+        let update = apus_core::catalog::CatalogUpdate { lsn, changes: changes.collect() };
+        self.outbox.say(lsn, To::All, Message::Catalog(Arc::new(update)));
+        self.outbox.release(lsn, turn);
+    }
+
+    fn catalog_applied(&mut self, core: CoreId, lsn: Lsn, turn: &mut Turn) {
+        let applied = &mut self.applied_by[usize::from(core.0)];
+        assert!(*applied <= lsn, "a catalog goes forward");
+        *applied = lsn;
+        let everywhere = self.applied_by.iter().copied().min().unwrap_or_default();
+        if self.phase == Phase::Tells && everywhere == self.journal.durable() {
+            self.serve(turn);
+        }
+        while self.catalog_waits.front().is_some_and(|(lsn, ..)| *lsn <= everywhere) {
+            let Some((_, core, message)) = self.catalog_waits.pop_front() else { return };
+            turn.send(core, message);
+        }
+    }
+
+    fn serve(&mut self, turn: &mut Turn) {
+        let inline = std::mem::take(&mut self.inline);
+        self.adopt_inline(inline, turn);
+        self.phase = Phase::Serves;
+        turn.effect(Effect::Serve);
+    }
+
+    fn wake(&mut self, tickets: &mut Tickets, turn: &mut Turn) -> Verdict {
+        if let Some(swap) = &mut self.swap {
+            swap.wake(tickets, turn);
+        }
+        self.spill.calls.wake(tickets, turn);
+        self.publisher.wake(tickets, turn);
+        self.reaper.calls.wake(tickets, turn);
+        self.journal.seal(false, tickets, turn);
+        Verdict::GoOn
+    }
+
+    /// Says something computed from everything that was applied so far.
+    pub(crate) fn answer(&mut self, core: CoreId, ticket: apus_core::ids::Ticket, answer: Answer, turn: &mut Turn) {
+        let lsn = self.journal.applied();
+        self.outbox.say(lsn, To::One(core), Message::Answer { ticket, answer });
+        self.outbox.release(self.journal.durable(), turn);
+    }
+
+    /// The next producer id, or the room that is missing.
+    pub(crate) fn draw_producer(&mut self, turn: &mut Turn) -> Result<ProducerId, Room> {
+        if self.producer_ids.0 == self.producer_ids.1 {
+            let end = self.producer_ids.1.checked_add(apus_core::limits::PRODUCER_ID_BLOCK).ok_or(Room::No)?;
+            let (lsn, _) = self.submit(Command::ReserveProducerIds { end }, Claim::Client, turn)?;
+            self.producer_ids = (self.producer_ids.1, end, lsn);
+        }
+        let id = ProducerId(self.producer_ids.0);
+        self.producer_ids.0 += 1;
+        Ok(id)
+    }
+
+    fn finish_stop(&mut self, tickets: &mut Tickets, turn: &mut Turn) -> Verdict {
+        if self.phase != Phase::Stops {
+            return Verdict::GoOn;
+        }
+        let said = self.outbox.is_empty() && self.held_up.is_empty() && self.catalog_waits.is_empty();
+        if said && !self.journal.is_sealed() {
+            self.journal.seal(true, tickets, turn);
+        }
+        // A seal that finds no room is not worth waiting for.
+        if said && self.journal.is_quiet() { Verdict::Stopped } else { Verdict::GoOn }
+    }
+
+    /// When it wants to be woken.
+    #[must_use]
+    pub fn deadline(&self) -> Instant {
+        let swap = self.swap.as_ref().map_or(Instant::NEVER, Swap::deadline);
+        let mut at = self.journal.deadline().min(swap);
+        if self.phase == Phase::Serves {
+            let snapshot = self.publisher.deadline(self.journal.applied());
+            at = at.min(self.spill.deadline()).min(snapshot).min(self.reaper.deadline());
+        }
+        at
+    }
+
+    /// True where nothing that anybody waits for is under way.
+    #[must_use]
+    pub fn idle(&self) -> bool {
+        self.phase == Phase::Serves
+            && self.journal.is_quiet()
+            && self.outbox.is_empty()
+            && self.held_up.is_empty()
+            && self.catalog_waits.is_empty()
+    }
+
+    /// The whole-state invariant.
+    pub fn check(&self) {
+        self.journal.check();
+        assert!(self.ledger.lsn() == self.journal.applied(), "ledger and journal differ");
+        assert!(self.outbox.is_empty() || !self.journal.is_quiet(), "something said waits for nothing");
+        assert!(self.producer_ids.0 <= self.producer_ids.1);
+        self.spill.check();
+        self.ledger.check();
+    }
+}
+
+/// True for what becomes a command: those keep their order.
+fn writes(message: &Message) -> bool {
+    use apus_core::message::Ask;
+    match message {
+        Message::Commit(_) => true,
+        Message::Ask { ask, .. } => matches!(ask, Ask::CreateTopics(_) | Ask::DeleteTopics(_) | Ask::InitProducer),
+        _ => false,
+    }
+}
+
+/// A topic as cores see it. Settings that this binary no longer accepts give way to the broker's.
+pub(crate) fn topic_of(record: &crate::ledger::TopicRecord, node: &Config) -> Arc<Topic> {
+    use apus_core::config::TopicConfig;
+    let resolved = TopicConfig::resolve(&record.configs, node);
+    let config = resolved.or_else(|_| TopicConfig::resolve(&BTreeMap::new(), node));
+    Arc::new(Topic {
+        id: record.id,
+        name: Arc::clone(&record.name),
+        partitions: record.partition_ids().collect(),
+        replication_factor: record.replication_factor,
+        overrides: (*record.configs).clone(),
+        config: config.expect("the broker's own defaults were checked at its start"),
+    })
+}

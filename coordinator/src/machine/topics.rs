@@ -1,0 +1,245 @@
+//! CreateTopics and DeleteTopics: decided topic by topic, answered when every core has applied them.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use apus_core::api::{
+    CreateTopicsRequest, CreateTopicsResponse, Created, CreatedTopic, DeleteTopicsRequest, DeleteTopicsResponse,
+    DeletedTopic, NewTopic, TopicRef,
+};
+use apus_core::catalog::{CatalogChange, CatalogUpdate, Topic};
+use apus_core::config::describe_topic;
+use apus_core::error::{Refusal, Refused};
+use apus_core::ids::{CoreId, Ticket, TopicId, Uuid};
+use apus_core::limits;
+use apus_core::message::{Answer, Message};
+use apus_core::turn::Turn;
+
+use super::creation::{self, Plan};
+use super::leader::{Leader, topic_of};
+use super::outbox::To;
+use crate::command::{self, Command, CreateTopic, Envelope, TopicKind};
+use crate::journal::{Claim, Room};
+
+impl Leader {
+    /// Creates what may be created; hands the request back where it must wait for a segment.
+    pub(crate) fn create_topics(
+        &mut self,
+        core: CoreId,
+        ticket: Ticket,
+        request: CreateTopicsRequest,
+        turn: &mut Turn,
+    ) -> Option<CreateTopicsRequest> {
+        let plans = self.plans(&request);
+        let mut decided = Vec::with_capacity(plans.len());
+        let mut wanted = 0;
+        for (topic, plan) in request.topics.iter().zip(plans) {
+            let prepared = plan.and_then(|plan| prepare(topic, plan, turn));
+            wanted += prepared.as_ref().map_or(0, |(frame, ..)| frame.len() as u64);
+            decided.push(prepared);
+        }
+        // All of a request or none: its commands share one promise of room.
+        let room = if request.validate_only { Room::Yes } else { self.journal.room(wanted, None, Claim::Client) };
+        if room == Room::Soon {
+            return Some(request);
+        }
+        let mut changes = Vec::new();
+        let mut topics = Vec::with_capacity(decided.len());
+        for (topic, decided) in request.topics.iter().zip(decided) {
+            let result = match decided {
+                Ok(_) if room == Room::No => Err(full()),
+                Ok((_, _, plan)) if request.validate_only => self.created(Uuid::ZERO, plan),
+                Ok((frame, envelope, plan)) => {
+                    let id = self.create(&envelope, frame, &mut changes);
+                    self.created(id, plan)
+                }
+                Err(refused) => Err(refused),
+            };
+            topics.push(CreatedTopic { name: Arc::clone(&topic.name), result });
+        }
+        self.publish(changes, core, ticket, Answer::CreateTopics(CreateTopicsResponse { topics }), turn);
+        None
+    }
+
+    fn plans(&self, request: &CreateTopicsRequest) -> Vec<Result<Plan, Refused>> {
+        let mut counts: BTreeMap<&str, u32> = BTreeMap::new();
+        request.topics.iter().for_each(|topic| *counts.entry(&topic.name).or_default() += 1);
+        let existing: BTreeMap<String, &Arc<str>> =
+            self.topics.values().map(|topic| (creation::unified(&topic.name), &topic.name)).collect();
+        let mut taken: BTreeMap<String, Arc<str>> = BTreeMap::new();
+        let mut plans: Vec<Result<Plan, Refused>> = Vec::with_capacity(request.topics.len());
+        for topic in &request.topics {
+            if counts[&*topic.name] > 1 {
+                plans.push(Err(Refused::new(Refusal::InvalidRequest, "Duplicate topic name.")));
+                continue;
+            }
+            let unified = creation::unified(&topic.name);
+            let plan = match existing.get(&unified).copied().or_else(|| taken.get(&unified)) {
+                Some(other) if *other == topic.name => {
+                    let message = format!("Topic '{other}' already exists.");
+                    Err(Refused::new(Refusal::TopicAlreadyExists, message))
+                }
+                Some(other) => {
+                    let message = format!("Topic '{}' collides with existing topic: {other}", topic.name);
+                    Err(Refused::new(Refusal::InvalidTopicException, message))
+                }
+                None => creation::plan(topic, &self.config.node),
+            };
+            if plan.is_ok() {
+                taken.insert(unified, Arc::clone(&topic.name));
+            }
+            plans.push(plan);
+        }
+        self.limit(&mut plans);
+        plans
+    }
+
+    /// As in Kafka, a request that asks for too much is refused whole.
+    fn limit(&self, plans: &mut [Result<Plan, Refused>]) {
+        let asked: u64 = plans.iter().flatten().map(|plan| u64::from(plan.partitions)).sum();
+        let message = if asked > limits::PARTITIONS_CREATE_MAX {
+            "Excessively large number of partitions per request."
+        } else if self.ledger.pressure().partitions + asked > limits::PARTITIONS_MAX {
+            "The cluster has no room for so many partitions."
+        } else {
+            return;
+        };
+        for plan in plans.iter_mut().filter(|plan| plan.is_ok()) {
+            *plan = Err(Refused::new(Refusal::PolicyViolation, message));
+        }
+    }
+
+    fn create(&mut self, envelope: &Envelope, frame: Vec<u8>, changes: &mut Vec<CatalogChange>) -> TopicId {
+        let Command::CreateTopic(CreateTopic { id, .. }) = &envelope.command else { unreachable!("made by prepare") };
+        self.record(envelope, frame, None);
+        let record = self.ledger.topic(*id).expect("it was just created");
+        let topic = topic_of(record, &self.config.node);
+        self.topics.insert(*id, Arc::clone(&topic));
+        changes.push(CatalogChange::Set(topic));
+        *id
+    }
+
+    fn created(&self, id: TopicId, plan: Plan) -> Result<Created, Refused> {
+        let configs = describe_topic(&plan.configs, &self.config.node)?;
+        let partitions = i32::try_from(plan.partitions).expect("partitions are bounded");
+        Ok(Created { id, partitions, replication_factor: plan.replication_factor, configs })
+    }
+
+    /// Deletes what exists; hands the request back where it must wait for a segment.
+    pub(crate) fn delete_topics(
+        &mut self,
+        core: CoreId,
+        ticket: Ticket,
+        request: DeleteTopicsRequest,
+        turn: &mut Turn,
+    ) -> Option<DeleteTopicsRequest> {
+        let mut seen = BTreeSet::new();
+        let found: Vec<Result<Arc<Topic>, Refused>> = request
+            .topics
+            .iter()
+            .map(|wanted| {
+                let topic = self.find(wanted)?;
+                let twice = || Refused::new(Refusal::InvalidRequest, "Duplicate topic name.");
+                if seen.insert(topic.id) { Ok(topic) } else { Err(twice()) }
+            })
+            .collect();
+        // One command is far below this.
+        let wanted = found.iter().flatten().count() as u64 * 256;
+        let room = self.journal.room(wanted, None, Claim::Upkeep);
+        if room == Room::Soon && wanted > 0 {
+            return Some(request);
+        }
+        let mut changes = Vec::new();
+        let mut topics = Vec::with_capacity(found.len());
+        for (wanted, found) in request.topics.iter().zip(found) {
+            topics.push(match found {
+                Ok(topic) => {
+                    let result = self.delete(&topic, room, &mut changes, turn);
+                    DeletedTopic { name: Some(Arc::clone(&topic.name)), id: topic.id, result }
+                }
+                Err(refused) => missing(wanted, refused),
+            });
+        }
+        self.publish(changes, core, ticket, Answer::DeleteTopics(DeleteTopicsResponse { topics }), turn);
+        None
+    }
+
+    fn find(&self, wanted: &TopicRef) -> Result<Arc<Topic>, Refused> {
+        if !self.config.node.delete_topics {
+            return Err(Refused::new(Refusal::TopicDeletionDisabled, "Topic deletion is disabled."));
+        }
+        let (found, refusal, message) = match wanted {
+            TopicRef::Name(name) => (
+                self.topics.values().find(|topic| topic.name == *name),
+                Refusal::UnknownTopicOrPartition,
+                "This server does not host this topic-partition.",
+            ),
+            TopicRef::Id(id) => {
+                (self.topics.get(id), Refusal::UnknownTopicId, "This server does not host this topic ID.")
+            }
+        };
+        found.cloned().ok_or_else(|| Refused::new(refusal, message))
+    }
+
+    fn delete(
+        &mut self,
+        topic: &Arc<Topic>,
+        room: Room,
+        changes: &mut Vec<CatalogChange>,
+        turn: &mut Turn,
+    ) -> Result<(), Refused> {
+        if room == Room::No {
+            return Err(full());
+        }
+        let envelope = Envelope::internal(turn.wall.0, Command::DeleteTopic { id: topic.id });
+        let mut frame = Vec::new();
+        command::encode(&envelope, &mut frame);
+        self.record(&envelope, frame, None);
+        self.topics.remove(&topic.id);
+        changes.push(CatalogChange::Remove(Arc::clone(topic)));
+        Ok(())
+    }
+
+    /// Tells every core what changed; the answer waits until each has applied it.
+    fn publish(&mut self, changes: Vec<CatalogChange>, core: CoreId, ticket: Ticket, answer: Answer, turn: &mut Turn) {
+        if changes.is_empty() {
+            self.answer(core, ticket, answer, turn);
+            return;
+        }
+        let lsn = self.journal.applied();
+        let update = CatalogUpdate { lsn, changes };
+        self.outbox.say(lsn, To::All, Message::Catalog(Arc::new(update)));
+        self.catalog_waits.push_back((lsn, core, Message::Answer { ticket, answer }));
+    }
+}
+
+/// The command of a topic that may be created.
+fn prepare(topic: &NewTopic, plan: Plan, turn: &mut Turn) -> Result<(Vec<u8>, Envelope, Plan), Refused> {
+    let create = CreateTopic {
+        id: Uuid::random(turn.rng.bits128()),
+        name: Arc::clone(&topic.name),
+        kind: TopicKind::Diskless,
+        partitions: plan.partitions,
+        replication_factor: plan.replication_factor,
+        configs: plan.configs.clone(),
+    };
+    let envelope = Envelope::internal(turn.wall.0, Command::CreateTopic(create));
+    let mut frame = Vec::new();
+    command::encode(&envelope, &mut frame);
+    if frame.len() as u64 > limits::COMMAND_BYTES_MAX {
+        return Err(Refused::new(Refusal::InvalidConfig, "The configs of the topic are too large."));
+    }
+    Ok((frame, envelope, plan))
+}
+
+fn full() -> Refused {
+    Refused::new(Refusal::KafkaStorageError, "The broker's journal is full.")
+}
+
+fn missing(wanted: &TopicRef, refused: Refused) -> DeletedTopic {
+    let (name, id) = match wanted {
+        TopicRef::Name(name) => (Some(Arc::clone(name)), Uuid::ZERO),
+        TopicRef::Id(id) => (None, *id),
+    };
+    DeletedTopic { name, id, result: Err(refused) }
+}
