@@ -5,6 +5,7 @@ pub mod boot_screen;
 pub mod disk;
 pub mod driver;
 pub mod fleet;
+pub mod node;
 pub mod probe;
 pub mod shell;
 pub mod signals;

@@ -12,6 +12,8 @@ use apus_core::turn::{Event, Turn};
 use apus_net::conn::Host;
 use bytes::BytesMut;
 
+use crate::node::Node;
+
 /// One core's machines, as the shell sees them: the node, and in tests something simpler.
 pub trait Machines: 'static {
     /// Begins the coordinator's recovery; on core 0 alone.
@@ -23,6 +25,20 @@ pub trait Machines: 'static {
     /// Where bytes of a connection go, with how many of the frame under way are missing (0 where that is unknown);
     /// nothing where it is not to be read.
     fn receive_buffer(&mut self, connection: ConnectionId) -> Option<(&mut BytesMut, usize)>;
+}
+
+impl Machines for Node {
+    fn boot(&mut self, turn: &mut Turn<'_>) {
+        Node::boot(self, turn);
+    }
+
+    fn step(&mut self, events: &mut VecDeque<Event>, turn: &mut Turn<'_>) {
+        Node::step(self, events, turn);
+    }
+
+    fn receive_buffer(&mut self, connection: ConnectionId) -> Option<(&mut BytesMut, usize)> {
+        Node::receive_buffer(self, connection)
+    }
 }
 
 /// The node, what has happened to it, and who waits for it.
