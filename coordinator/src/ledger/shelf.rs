@@ -318,8 +318,7 @@ mod tests {
             let until = (partition + rng.below(3) as u32, rng.below(20_000) as i64);
             let count_max = rng.below(3_000) as usize;
             let taken = shelf.drain(lsn, from, until, count_max);
-            let expected: Vec<_> =
-                model.iter().map(|(key, _)| *key).filter(|key| (from..until).contains(key)).collect();
+            let expected: Vec<_> = model.keys().copied().filter(|key| (from..until).contains(key)).collect();
             let expected = &expected[..expected.len().min(count_max)];
             assert_eq!(taken.iter().map(Entry::key).collect::<Vec<_>>(), expected);
             expected.iter().for_each(|key| assert!(model.remove(key).is_some()));
