@@ -146,6 +146,46 @@ fn copies_and_empty_directories_are_refused() {
 }
 
 #[test]
+fn an_old_backup_of_the_same_start_is_refused() {
+    let mut world = World::new(Durable::default());
+    world.boot();
+    world.create("a", 1, &[]);
+    world.pass(1_000);
+    let backup = world.durable.segments.clone();
+    world.commit(0, 10, None).expect("answered").expect("accepted");
+    world.pass(70_000);
+    let mut restored = World::new(Durable { segments: backup, ..world.durable.clone() });
+    restored.boot();
+    assert!(restored.halted.as_ref().is_some_and(|why| why.contains("old backup")), "{:?}", restored.halted);
+}
+
+#[test]
+fn small_segments_carry_a_long_life() {
+    let mut config = config();
+    config.journal.first_bytes = 1024 * KIB;
+    config.journal.segment_bytes = 1024 * KIB;
+    config.journal.bytes_max = 3 * 1024 * KIB;
+    let mut world = World::with(Durable::default(), config.clone());
+    world.boot();
+    world.create("a", 2, &[]);
+    let mut told = Vec::new();
+    for number in 0..400_u32 {
+        if let Ok(each) = world.commit(number % 2, 50_000, None).expect("answered") {
+            told.push(each);
+        } else {
+            world.pass(2_000);
+        }
+        assert!(world.durable.segments.len() <= 3);
+    }
+    assert!(told.len() > 300, "{} of 400 commits found room", told.len());
+    world.assert_readable(&told);
+    let mut again = World::with(world.durable, config);
+    again.boot();
+    assert!(again.serves, "{:?}", again.halted);
+    again.assert_readable(&told);
+}
+
+#[test]
 fn answers_of_unknown_outcome_are_found_out() {
     let mut world = World::new(Durable::default());
     world.store_unknown = 3;

@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use apus_core::ids::{Ticket, Uuid};
+use apus_core::ids::{Lsn, Ticket, Uuid};
 use apus_core::limits::{JOURNAL_BLOCK_BYTES, MIB};
 use apus_core::time::Instant;
 use apus_core::turn::{Effect, Level, Turn};
@@ -323,7 +323,7 @@ impl Boot {
     fn judge(&self, replayed: &Replayed) -> Result<(), String> {
         let owner = self.owner.as_ref().and_then(|owner| owner.as_ref().map(|(owner, _)| owner));
         let journal = replayed.tail.last.map(|(header, _)| header.author.journal);
-        let last = replayed.ledger.lsn();
+        let last = replayed.tail.last.map_or(Lsn(0), |(header, _)| Lsn(header.next().0 - 1));
         judge(owner, &Claimant { journal, begun: &replayed.begun, last })
     }
 

@@ -10,7 +10,7 @@ use apus_core::world::DiskRequest;
 use crate::command::{self, Command};
 use crate::journal::group::ReadGroup;
 use crate::journal::{Corruption, Progress, Recovery, Tail};
-use crate::ledger::Ledger;
+use crate::ledger::{Decision, Ledger};
 
 /// What a replay needs next.
 #[derive(Debug)]
@@ -32,7 +32,7 @@ pub struct Replayed {
     pub segments: Vec<(u64, u64, Lsn)>,
     /// Inline bytes that no spill has re-homed, by the position of their commit.
     pub inline: BTreeMap<Lsn, Bytes>,
-    /// Every start that journal and snapshot know of.
+    /// Every start that the journal knows of.
     pub begun: Vec<(Incarnation, Uuid)>,
     /// Bytes of the journal behind the snapshot.
     pub bytes: u64,
@@ -65,7 +65,6 @@ impl Replay {
     /// A replay of these segments behind this ledger. Without a cluster the journal must be empty.
     #[must_use]
     pub fn new(cluster: Option<Uuid>, segments: Vec<(u64, u64)>, ledger: Ledger) -> Replay {
-        let begun = ledger.begun().map(|(incarnation, nonce)| (incarnation, Uuid(nonce.to_be_bytes())));
         Replay {
             lengths: segments.iter().copied().collect(),
             recovery: Recovery::new(cluster.unwrap_or_default(), segments),
@@ -73,7 +72,7 @@ impl Replay {
             ledger,
             segments: Vec::new(),
             inline: BTreeMap::new(),
-            begun: begun.into_iter().collect(),
+            begun: Vec::new(),
             tail: None,
             bytes: 0,
         }
@@ -90,7 +89,7 @@ impl Replay {
     /// Why the journal must not be used, and what to do.
     pub fn advance(&mut self) -> Result<Step, String> {
         loop {
-            match self.recovery.next() {
+            match self.recovery.advance() {
                 Progress::Read { segment, position, bytes } => {
                     return Ok(Step::Read(DiskRequest::Read { segment, position, bytes }));
                 }
@@ -113,7 +112,7 @@ impl Replay {
             );
         }
         format!(
-            "the journal is damaged: segment {}, byte {}: {}. Nothing was written: keep a copy of data.dir as evidence. \
+            "the journal is corrupt: segment {}, byte {}: {}. Nothing was written: keep a copy of data.dir as evidence. \
              If the disk is sound, restore data.dir as it was; never delete the segment, it holds what was acknowledged",
             corruption.segment, corruption.position, corruption.what
         )
@@ -129,7 +128,8 @@ impl Replay {
             self.bytes += header.span();
         }
         let start = (header.author.incarnation, header.author.nonce);
-        if self.ledger.begun().is_none_or(|(newest, _)| start.0 >= newest) && !self.begun.contains(&start) {
+        // The journal's own word: a snapshot lies in the store, and says nothing of this directory.
+        if self.begun.last() != Some(&start) {
             self.begun.push(start);
         }
         for entry in group.entries {
@@ -156,7 +156,13 @@ impl Replay {
                 let last = self.ledger.lsn();
                 return Err(format!("{} follows {last}: segments between snapshot and journal are missing", place()));
             }
-            self.ledger.apply(entry.lsn, &envelope);
+            if self.ledger.apply(entry.lsn, &envelope).decision == Decision::Agreed(false) {
+                return Err(format!(
+                    "{} finds another state than the broker had that wrote it: this is a bug of Apus, or a damaged \
+                     machine. Keep data.dir and report it",
+                    place()
+                ));
+            }
         }
         Ok(())
     }

@@ -75,8 +75,9 @@ impl OpenGroup {
 
     /// True where another command would make it larger than a group should be.
     #[must_use]
-    pub fn is_full(&self, span: u64) -> bool {
-        !self.is_empty() && self.bytes + span > GROUP_BYTES_MAX
+    pub fn is_full(&self, span: u64, bytes_max: u64) -> bool {
+        assert!(bytes_max <= GROUP_BYTES_MAX);
+        !self.is_empty() && self.bytes + span > bytes_max
     }
 
     /// Takes a command's frame, and the inline bytes that belong to it.

@@ -41,6 +41,20 @@ pub enum Progress {
     Corrupt(Corruption),
 }
 
+/// Bytes that are not in memory.
+#[derive(Clone, Copy, Debug)]
+struct Missing {
+    segment: u64,
+    position: u64,
+    bytes: u64,
+}
+
+impl From<Missing> for Progress {
+    fn from(Missing { segment, position, bytes }: Missing) -> Progress {
+        Progress::Read { segment, position, bytes }
+    }
+}
+
 /// Where a journal ends.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tail {
@@ -124,7 +138,7 @@ impl Recovery {
     }
 
     /// Goes on as far as the bytes in memory allow.
-    pub fn next(&mut self) -> Progress {
+    pub fn advance(&mut self) -> Progress {
         if let Some(pair) = self.segments.windows(2).find(|pair| pair[0].0 + 1 != pair[1].0) {
             return corrupt(pair[0].0 + 1, 0, "the segment is missing while there are later ones");
         }
@@ -144,7 +158,7 @@ impl Recovery {
     fn follow(&mut self) -> Option<Progress> {
         let (index, position) = (self.index, self.position);
         match self.group_at(index, position) {
-            Err(read) => Some(read),
+            Err(missing) => Some(missing.into()),
             Ok(Some(group)) => Some(self.take(index, position, group)),
             Ok(None) => {
                 if self.last.is_none()
@@ -163,7 +177,7 @@ impl Recovery {
         let next = self.index + 1;
         if self.last.is_some() && next < self.segments.len() {
             match self.group_at(next, 0) {
-                Err(read) => return Some(read),
+                Err(missing) => return Some(missing.into()),
                 Ok(Some(group)) => return Some(self.take(next, 0, group)),
                 Ok(None) => {}
             }
@@ -180,7 +194,7 @@ impl Recovery {
     }
 
     /// The group at a place, where it is whole and continues the chain.
-    fn group_at(&mut self, index: usize, position: u64) -> Result<Option<ReadGroup>, Progress> {
+    fn group_at(&mut self, index: usize, position: u64) -> Result<Option<ReadGroup>, Missing> {
         let head = self.view(index, position, HEADER_BYTES as u64)?;
         let Some(header) = GroupHeader::decode(&head) else { return Ok(None) };
         if !self.continues(&header, index, position) {
@@ -230,7 +244,7 @@ impl Recovery {
         };
         let view = match self.view(index, position, JOURNAL_BLOCK_BYTES) {
             Ok(view) => view,
-            Err(read) => return Some(read),
+            Err(missing) => return Some(missing.into()),
         };
         if view.is_empty() || position >= length {
             self.stage = Stage::Scan { index: index + 1, position: 0 };
@@ -284,7 +298,7 @@ impl Recovery {
     }
 
     /// The bytes from a position on, at least so many or up to the segment's end; or the read that brings them.
-    fn view(&mut self, index: usize, position: u64, bytes: u64) -> Result<Bytes, Progress> {
+    fn view(&mut self, index: usize, position: u64, bytes: u64) -> Result<Bytes, Missing> {
         let (segment, length) = self.segments[index];
         let end = length.min(position.saturating_add(bytes));
         let window = &self.window;
@@ -299,7 +313,7 @@ impl Recovery {
         }
         let asked = READ_BYTES_MAX.min(length - position);
         self.window = Window { index, position, bytes: Bytes::new(), short: false, asked };
-        Err(Progress::Read { segment, position, bytes: asked })
+        Err(Missing { segment, position, bytes: asked })
     }
 
     fn tail(&self) -> Tail {

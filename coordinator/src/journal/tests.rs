@@ -68,7 +68,7 @@ impl Disk {
         let mut recovery = Recovery::new(author().cluster, listed);
         let mut found = Vec::new();
         loop {
-            match recovery.next() {
+            match recovery.advance() {
                 Progress::Read { segment, position, bytes } => {
                     let range = position as usize..(position + bytes) as usize;
                     recovery.fill(Bytes::copy_from_slice(&self.segments[&segment][range]));
@@ -191,9 +191,11 @@ fn a_group_of_another_place_or_cluster_does_not_count() {
     let (found, tail) = disk.recover().expect("a misdirected copy");
     assert_eq!((found, tail.garbage_bytes), (lsns(1), JOURNAL_BLOCK_BYTES));
     let mut foreign = Recovery::new(Uuid([9; 16]), vec![(1, 64 * JOURNAL_BLOCK_BYTES)]);
-    assert!(matches!(foreign.next(), Progress::Read { .. }));
+    assert!(matches!(foreign.advance(), Progress::Read { .. }));
     foreign.fill(Bytes::copy_from_slice(&disk.segments[&1]));
-    assert!(matches!(foreign.next(), Progress::Corrupt(corruption) if corruption.what.contains("belongs to cluster")));
+    assert!(
+        matches!(foreign.advance(), Progress::Corrupt(corruption) if corruption.what.contains("belongs to cluster"))
+    );
 }
 
 #[test]

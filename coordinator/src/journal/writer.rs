@@ -14,7 +14,7 @@ use apus_core::time::Instant;
 use apus_core::turn::{Effect, Level, Turn};
 use apus_core::world::{DiskFailure, DiskReply, DiskRequest};
 
-use super::format::{Author, GROUP_SPAN_MAX, GroupKind, span_of};
+use super::format::{Author, GroupKind, span_of};
 use super::group::{OpenGroup, Place, command_span};
 use super::recovery::Tail;
 use crate::machine::tickets::Tickets;
@@ -129,6 +129,7 @@ pub struct Journal {
     remove_after: Instant,
     complained: bool,
     written: u64,
+    groups: u64,
 }
 
 impl Journal {
@@ -142,7 +143,10 @@ impl Journal {
         now: Instant,
     ) -> Journal {
         let (_, position) = tail.place.expect("a journal has a segment before it is written");
-        assert!(limits.first_bytes >= GROUP_SPAN_MAX.min(limits.segment_bytes) && limits.segment_bytes > 0);
+        assert!(
+            limits.first_bytes.min(limits.segment_bytes) > limits.reserve_bytes + BEGIN_BYTES,
+            "no room for clients"
+        );
         assert!(!firsts.is_empty());
         let segments = firsts.iter().map(|&(number, bytes, first)| Segment { number, bytes, first }).collect();
         let (applied, digest) = tail.last.map_or((Lsn(0), 0), |(header, digest)| (Lsn(header.next().0 - 1), digest));
@@ -164,6 +168,7 @@ impl Journal {
             remove_after: Instant::default(),
             complained: false,
             written: 0,
+            groups: 0,
         }
     }
 
@@ -198,6 +203,12 @@ impl Journal {
         self.written
     }
 
+    /// Groups that were written since the start.
+    #[must_use]
+    pub fn groups(&self) -> u64 {
+        self.groups
+    }
+
     /// True where nothing waits and nothing is in flight.
     #[must_use]
     pub fn is_quiet(&self) -> bool {
@@ -228,13 +239,14 @@ impl Journal {
         let queued: u64 = self.queue.iter().map(|group| span_of(group.bytes())).sum();
         let wanted = queued + span + kept;
         let current = self.segments.back().expect("a journal has a segment").bytes - self.position;
+        let waste = span_of(self.group_bytes_max()).max(span);
         if wanted <= current {
             return Room::Yes;
         }
         match self.spare {
             // The end of this segment may be too short for the group that is next.
             Spare::Ready(bytes)
-                if queued + span <= bytes && wanted <= bytes + current.saturating_sub(GROUP_SPAN_MAX) =>
+                if queued + span <= bytes && wanted <= bytes + current.saturating_sub(waste) =>
             {
                 Room::Yes
             }
@@ -244,11 +256,17 @@ impl Journal {
         }
     }
 
+    /// Where segments are small, groups are smaller still.
+    fn group_bytes_max(&self) -> u64 {
+        limits::GROUP_BYTES_MAX.min(self.limits.segment_bytes.min(self.limits.first_bytes) / 4)
+    }
+
     /// Takes a command that was applied, and its inline bytes.
     pub fn append(&mut self, command: Bytes, inline: Option<Vec<Bytes>>) -> Lsn {
         let inline_bytes = inline.as_ref().map(|pieces| pieces.iter().map(|piece| piece.len() as u64).sum());
         let span = command_span(command.len() as u64, inline_bytes);
-        if self.queue.back().is_none_or(|group| group.is_full(span)) {
+        let bytes_max = self.group_bytes_max();
+        if self.queue.back().is_none_or(|group| group.is_full(span, bytes_max)) {
             self.queue.push_back(OpenGroup::new(self.applied.next()));
         }
         let group = self.queue.back_mut().expect("a group was just opened");
@@ -302,6 +320,7 @@ impl Journal {
         self.digest = sealed.digest;
         self.position += sealed.header.span();
         self.written += sealed.header.span();
+        self.groups += 1;
         turn.count.journal_groups += 1;
         turn.count.journal_bytes += sealed.header.span();
         let request = DiskRequest::Write { segment, position: place.position, pieces: sealed.pieces };

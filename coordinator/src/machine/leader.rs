@@ -31,6 +31,9 @@ use crate::reaper::Reaper;
 
 use crate::spill::Spill;
 
+/// A digest of the state is journaled after so many groups.
+const DIGEST_GROUPS: u64 = 4_096;
+
 /// What a step amounts to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
@@ -76,6 +79,8 @@ pub struct Leader {
     pub(crate) spill: Spill,
     pub(crate) publisher: Publisher,
     pub(crate) reaper: Reaper,
+    /// Groups at the last digest.
+    digested: u64,
     swap: Option<Swap>,
     inline: BTreeMap<Lsn, Bytes>,
 }
@@ -90,6 +95,7 @@ impl Leader {
             last.map(|author| author.incarnation),
             owner.as_ref().map(|(owner, _)| owner.incarnation),
             replayed.begun.iter().map(|(incarnation, _)| *incarnation).max(),
+            replayed.ledger.begun().map(|(incarnation, _)| incarnation),
         ];
         let incarnation = Incarnation(newest.into_iter().flatten().max().map_or(1, |newest| newest.0 + 1));
         let author = Author {
@@ -115,6 +121,7 @@ impl Leader {
             spill: Spill::new(config.broker, incarnation),
             publisher: Publisher::new(snapshot, replayed.bytes, turn.now),
             reaper: Reaper::new(incarnation, config.retention_check_ms, turn.now),
+            digested: 0,
             swap: None,
             inline: replayed.inline,
             ledger: replayed.ledger,
@@ -143,6 +150,7 @@ impl Leader {
         let envelope = Envelope::internal(turn.wall.0, command);
         let mut frame = Vec::new();
         command::encode(&envelope, &mut frame);
+        assert!(frame.len() as u64 <= apus_core::limits::COMMAND_BYTES_MAX, "a command of {} bytes", frame.len());
         match self.journal.room(frame.len() as u64, None, claim) {
             Room::Yes => Ok(self.record(&envelope, frame, None)),
             room => Err(room),
@@ -187,6 +195,17 @@ impl Leader {
             self.advance_spill(tickets, turn);
             self.advance_snapshot(tickets, turn);
             self.advance_reaper(tickets, turn);
+            self.digest(turn);
+        }
+    }
+
+    /// What the state amounts to: a replay that comes to another one stops.
+    fn digest(&mut self, turn: &mut Turn) {
+        if self.journal.groups() - self.digested >= DIGEST_GROUPS {
+            self.digested = self.journal.groups();
+            let command = Command::Digest { lsn: self.ledger.lsn(), digest: self.ledger.digest() };
+            // Without room the next one will do.
+            let _ = self.submit(command, Claim::Upkeep, turn);
         }
     }
 

@@ -20,6 +20,7 @@ use super::leader::{Leader, topic_of};
 use super::outbox::To;
 use crate::command::{self, Command, CreateTopic, Envelope, TopicKind};
 use crate::journal::{Claim, Room};
+use crate::ledger::Decision;
 
 impl Leader {
     /// Creates what may be created; hands the request back where it must wait for a segment.
@@ -50,8 +51,7 @@ impl Leader {
                 Ok(_) if room == Room::No => Err(full()),
                 Ok((_, _, plan)) if request.validate_only => self.created(Uuid::ZERO, plan),
                 Ok((frame, envelope, plan)) => {
-                    let id = self.create(&envelope, frame, &mut changes);
-                    self.created(id, plan)
+                    self.create(&envelope, frame, &mut changes).and_then(|id| self.created(id, plan))
                 }
                 Err(refused) => Err(refused),
             };
@@ -109,14 +109,19 @@ impl Leader {
         }
     }
 
-    fn create(&mut self, envelope: &Envelope, frame: Vec<u8>, changes: &mut Vec<CatalogChange>) -> TopicId {
-        let Command::CreateTopic(CreateTopic { id, .. }) = &envelope.command else { unreachable!("made by prepare") };
-        self.record(envelope, frame, None);
-        let record = self.ledger.topic(*id).expect("it was just created");
-        let topic = topic_of(record, &self.config.node);
-        self.topics.insert(*id, Arc::clone(&topic));
+    fn create(
+        &mut self,
+        envelope: &Envelope,
+        frame: Vec<u8>,
+        changes: &mut Vec<CatalogChange>,
+    ) -> Result<TopicId, Refused> {
+        let (_, outcome) = self.record(envelope, frame, None);
+        let Decision::Created(created) = outcome.decision else { unreachable!("a creation ends as one") };
+        let topic = topic_of(&created?, &self.config.node);
+        let id = topic.id;
+        self.topics.insert(id, Arc::clone(&topic));
         changes.push(CatalogChange::Set(topic));
-        *id
+        Ok(id)
     }
 
     fn created(&self, id: TopicId, plan: Plan) -> Result<Created, Refused> {

@@ -31,6 +31,9 @@ use crate::machine::tickets::Tickets;
 
 /// Bytes of one spill's pack: twice what starts one.
 const SPILL_BYTES_MAX: u64 = 2 * limits::SPILL_BYTES_MIN;
+/// Extents and homes of one spill: at 37 and 8 bytes each, its command stays below [`limits::COMMAND_BYTES_MAX`].
+const SPILL_EXTENTS_MAX: usize = 32_768;
+const _: () = assert!(SPILL_EXTENTS_MAX as u64 * (37 + 8) < limits::COMMAND_BYTES_MAX);
 
 /// Inline bytes of one commit.
 #[derive(Debug)]
@@ -39,6 +42,9 @@ struct Held {
     placed: Vec<Placed>,
     since: Instant,
 }
+
+/// An extent that still lives in the journal, and its bytes.
+type Alive = (Placed, Piece, Vec<Bytes>);
 
 /// A pack on its way.
 #[derive(Debug)]
@@ -208,12 +214,15 @@ impl Leader {
     }
 
     /// The oldest homes, and what still lives in them, by partition and offset.
-    fn choose(&self) -> (Vec<Lsn>, Vec<(Placed, Piece, Vec<Bytes>)>) {
+    fn choose(&self) -> (Vec<Lsn>, Vec<Alive>) {
         let mut homes = Vec::new();
         let mut pieces = Vec::new();
         let mut bytes = 0;
         for (lsn, held) in &self.spill.held {
-            if *lsn > self.journal.durable() || bytes + u64::from(held.pack.bytes()) > SPILL_BYTES_MAX {
+            let full = bytes + u64::from(held.pack.bytes()) > SPILL_BYTES_MAX
+                || pieces.len() + held.placed.len() > SPILL_EXTENTS_MAX
+                || homes.len() == SPILL_EXTENTS_MAX;
+            if *lsn > self.journal.durable() || (full && !homes.is_empty()) {
                 break;
             }
             bytes += u64::from(held.pack.bytes());
@@ -320,7 +329,7 @@ impl Leader {
 }
 
 /// One extent for each run of pieces that adjoin in partition and offset.
-fn merge(pack: PackId, pieces: &[(Placed, Piece, Vec<Bytes>)], positions: &[u32]) -> Vec<Placed> {
+fn merge(pack: PackId, pieces: &[Alive], positions: &[u32]) -> Vec<Placed> {
     assert!(pieces.len() == positions.len());
     let mut moves: Vec<Placed> = Vec::new();
     for ((placed, ..), position) in pieces.iter().zip(positions) {
