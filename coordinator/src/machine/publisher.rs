@@ -116,12 +116,16 @@ impl Publisher {
     }
 }
 
-impl Leader {
-    /// The folder of all snapshots.
-    fn snapshots(&self) -> String {
-        format!("v1/{}/c/0/s/", self.cluster_id)
-    }
+/// The folder of all snapshots of a cluster.
+fn folder(cluster: &str) -> String {
+    format!("v1/{cluster}/c/0/s/")
+}
 
+fn manifest_key(cluster: &str, manifest: &Manifest) -> ObjectKey {
+    ObjectKey::new(&format!("{}{}/MANIFEST", folder(cluster), manifest.folder()))
+}
+
+impl Leader {
     pub(crate) fn advance_snapshot(&mut self, tickets: &mut Tickets, turn: &mut Turn) {
         let hurried = self.journal.is_short();
         if hurried {
@@ -144,14 +148,13 @@ impl Leader {
     }
 
     fn write_part(&mut self, tickets: &mut Tickets, turn: &mut Turn) {
-        let folder = self.snapshots();
         let publisher = &mut self.publisher;
         let Stage::Parts { snapshot, ids, begun, entries } = &mut publisher.stage else { return };
         if *begun == ids.len() || publisher.calls.count() >= PARTS_MAX {
             return;
         }
         let part = snapshot.part(ids[*begun]);
-        let key = ObjectKey::new(&format!("{folder}{}", part.entry.name()));
+        let key = ObjectKey::new(&format!("{}{}", folder(&self.cluster_id), part.entry.name()));
         entries[*begun] = Some(part.entry);
         let body = Body::new(vec![part.bytes]);
         let request = StoreRequest::Put { key, body, condition: Condition::Always };
@@ -160,7 +163,6 @@ impl Leader {
     }
 
     fn write_manifest(&mut self, tickets: &mut Tickets, turn: &mut Turn) {
-        let folder = self.snapshots();
         let publisher = &mut self.publisher;
         let Stage::Parts { snapshot, ids, begun, entries } = &publisher.stage else { return };
         if *begun < ids.len() || publisher.calls.count() > 0 {
@@ -168,7 +170,7 @@ impl Leader {
         }
         let written: Vec<PartEntry> = entries.iter().flatten().copied().collect();
         let manifest = snapshot.manifest(publisher.newest.as_ref(), &written);
-        let key = ObjectKey::new(&format!("{folder}{}/MANIFEST", manifest.folder()));
+        let key = manifest_key(&self.cluster_id, &manifest);
         let body = Body::new(vec![manifest.encode()]);
         let request = StoreRequest::Put { key, body, condition: Condition::Always };
         publisher.calls.ask(Purpose::Manifest, request, tickets, turn);
@@ -182,12 +184,11 @@ impl Leader {
         if !ready {
             return;
         }
-        let key = self.snapshots();
         let Stage::Manifest { manifest, .. } = std::mem::replace(&mut self.publisher.stage, Stage::Idle) else {
             return;
         };
         let (before, _) = self.owner.as_ref().expect("a leader owns the store");
-        let snapshot = Some(ObjectKey::new(&format!("{key}{}/MANIFEST", manifest.folder())));
+        let snapshot = Some(manifest_key(&self.cluster_id, &manifest));
         let wanted = Owner { floor: manifest.lsn(), snapshot, ..before.clone() };
         let swap = Box::new(Swap::begin(wanted, self.owner.clone(), tickets, turn));
         self.publisher.stage = Stage::Swaps { manifest, swap };
@@ -251,7 +252,7 @@ impl Leader {
     }
 
     fn sweep_from(&mut self, after: Option<ObjectKey>, tickets: &mut Tickets, turn: &mut Turn) {
-        let request = StoreRequest::List { prefix: self.snapshots(), after, count_max: PAGE_MAX };
+        let request = StoreRequest::List { prefix: folder(&self.cluster_id), after, count_max: PAGE_MAX };
         self.publisher.calls.ask(Purpose::List, request, tickets, turn);
     }
 
@@ -265,7 +266,7 @@ impl Leader {
     /// Deletes what is older than the newest snapshot and not part of it. A folder's name begins with its position and
     /// its life: whatever is newer belongs to somebody else.
     fn sweep_page(&mut self, page: &[Listed], tickets: &mut Tickets, turn: &mut Turn) {
-        let folder = self.snapshots();
+        let folder = folder(&self.cluster_id);
         let manifest = self.publisher.newest.as_ref().expect("a sweep follows a snapshot");
         let newest = manifest.folder();
         let kept: BTreeSet<String> = manifest.parts().iter().map(PartEntry::name).collect();
