@@ -75,7 +75,7 @@ fn a_crash_between_any_two_effects_loses_nothing_that_was_told() {
     for life in 0..effects {
         let mut world = World::mortal(Durable::default(), life);
         let told = live(&mut world);
-        let mut again = World::new(world.durable);
+        let mut again = World::new(world.remains(life as u64));
         again.boot();
         assert!(again.serves, "crash after {life} effects: {:?}", again.halted);
         again.assert_readable(&told);
@@ -84,7 +84,7 @@ fn a_crash_between_any_two_effects_loses_nothing_that_was_told() {
         // A crash during the start behind a crash.
         let mut third = World::mortal(again.durable.clone(), life % 23);
         third.boot();
-        let mut last = World::new(third.durable);
+        let mut last = World::new(third.remains(life as u64 + 1));
         last.boot();
         assert!(last.serves, "second crash after {life} effects: {:?}", last.halted);
         last.assert_readable(&told);

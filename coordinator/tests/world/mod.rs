@@ -152,6 +152,35 @@ impl World {
         self.life == Some(0)
     }
 
+    /// What a crash leaves: each effect that was under way may have happened, a write to the disk also in part.
+    pub fn remains(mut self, seed: u64) -> Durable {
+        let mut chance = Rng::new(seed);
+        for effect in std::mem::take(&mut self.effects) {
+            match effect {
+                Effect::Disk { request: DiskRequest::Write { segment, position, pieces }, .. } => {
+                    let bytes = pieces.concat();
+                    let segment =
+                        self.durable.segments.get_mut(&segment).expect("a segment is made before it is written");
+                    for (index, block) in bytes.chunks(4096).enumerate().filter(|_| chance.chance(2)) {
+                        let at = position as usize + index * 4096;
+                        segment[at..at + block.len()].copy_from_slice(block);
+                    }
+                }
+                Effect::Disk { request: request @ DiskRequest::Create { .. }, .. } if chance.chance(2) => {
+                    let _ = self.disk(request);
+                }
+                Effect::Disk { request: request @ DiskRequest::Remove { .. }, .. } if chance.chance(2) => {
+                    let _ = self.disk(request);
+                }
+                Effect::Store { request, .. } if chance.chance(2) => {
+                    let _ = self.store(request);
+                }
+                _ => {}
+            }
+        }
+        self.durable
+    }
+
     /// Performs effects until there are none.
     pub fn settle(&mut self) {
         for _ in 0..200_000 {
