@@ -18,15 +18,20 @@ use std::io::{self, ErrorKind};
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
+use std::thread;
+use std::time::Duration;
 
-use apus_core::limits::JOURNAL_BLOCK_BYTES;
+use apus_core::limits::{JOURNAL_BLOCK_BYTES, SEGMENT_FIRST_BYTES};
 use apus_core::world::{DiskFailure, DiskReply, DiskRequest};
 use bytes::Bytes;
 use glommio::GlommioError;
 use glommio::io::{BufferedFile, DmaFile, OpenOptions};
 
-/// Zeros are written so many at a time.
-const ZERO_BYTES: usize = 1 << 20;
+/// Zeros are written so many at a time, …
+const ZERO_BYTES: usize = 256 << 10;
+/// … with a pause after each, so that a segment made in the background never keeps an acknowledged write waiting for
+/// longer than one of them: 64 MiB take a third of a second, and nobody waits for them.
+const ZERO_PAUSE: Duration = Duration::from_millis(1);
 
 /// Zeros where direct writes want them.
 #[repr(C, align(4096))]
@@ -228,6 +233,10 @@ fn write_zeros(path: &Path, bytes: u64, flags: i32) -> io::Result<()> {
         let zeros = &ZEROS.0[..usize::try_from(count).map_err(io::Error::other)?];
         file.write_all_at(zeros, position)?;
         position += count;
+        // The first segment is short, and the start waits for it.
+        if bytes > SEGMENT_FIRST_BYTES {
+            thread::sleep(ZERO_PAUSE);
+        }
     }
     file.sync_all()
 }
@@ -263,5 +272,61 @@ fn failure(error: io::Error) -> DiskFailure {
     match error.kind() {
         ErrorKind::StorageFull | ErrorKind::QuotaExceeded => DiskFailure::Full,
         _ => DiskFailure::Broken(error.to_string().into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use glommio::LocalExecutor;
+
+    use super::*;
+
+    fn perform(disk: &Disk, request: DiskRequest) -> Result<DiskReply, DiskFailure> {
+        LocalExecutor::default().run(disk.perform(request))
+    }
+
+    #[test]
+    fn a_directory_has_one_broker() {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let first = DataDirectory::take(directory.path()).expect("it is free");
+        let refused = DataDirectory::take(directory.path()).expect_err("it is taken");
+        assert!(refused.contains("another broker"), "{refused}");
+        drop(first);
+        DataDirectory::take(directory.path()).expect("it is free again");
+    }
+
+    #[test]
+    fn what_a_crash_left_unfinished_is_no_segment() {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let journal = directory.path().join("journal");
+        fs::create_dir(&journal).expect("it can be made");
+        for name in ["0000000000000001.new", "1.seg", "note.txt"] {
+            fs::write(journal.join(name), "x").expect("it can be written");
+        }
+        let disk = Disk::new(DataDirectory::take(directory.path()).expect("it is free"));
+        assert_eq!(perform(&disk, DiskRequest::List), Ok(DiskReply::Segments(vec![])));
+        assert!(!journal.join("0000000000000001.new").exists());
+        assert!(journal.join("note.txt").exists(), "what is not ours stays");
+    }
+
+    #[test]
+    fn reads_are_short_at_the_end_and_removing_twice_is_done() {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let disk = Disk::new(DataDirectory::take(directory.path()).expect("it is free"));
+        assert_eq!(perform(&disk, DiskRequest::Create { segment: 3, bytes: 8192 }), Ok(DiskReply::Done));
+        let read = |position| perform(&disk, DiskRequest::Read { segment: 3, position, bytes: u64::MAX });
+        assert_eq!(read(4096), Ok(DiskReply::Bytes(vec![0; 4096].into())));
+        assert_eq!(read(1 << 40), Ok(DiskReply::Bytes(Bytes::new())));
+        for _ in 0..2 {
+            assert_eq!(perform(&disk, DiskRequest::Remove { segment: 3 }), Ok(DiskReply::Done));
+        }
+        assert!(matches!(read(0), Err(DiskFailure::Broken(_))));
+    }
+
+    #[test]
+    fn no_room_is_told_apart() {
+        assert_eq!(failure(io::Error::from_raw_os_error(libc::ENOSPC)), DiskFailure::Full);
+        assert_eq!(failure(io::Error::from_raw_os_error(libc::EDQUOT)), DiskFailure::Full);
+        assert!(matches!(failure(io::Error::from_raw_os_error(libc::EIO)), DiskFailure::Broken(_)));
     }
 }
