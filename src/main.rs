@@ -53,7 +53,7 @@ fn node(core: CoreId, config: &Arc<Config>) -> Node {
     let advertised = config.listeners.iter().map(|listener| Broker {
         id: config.node_id,
         host: listener.advertised.host.as_str().into(),
-        port: listener.advertised.port.into(),
+        port: listener.advertised.port,
         rack: config.rack.as_deref().map(Into::into),
     });
     Node::new(NodeSettings {
