@@ -26,8 +26,11 @@ pub const COPY_BYTES_MAX: usize = 32 << 10;
 /// Batches below this are copied into a fetch response with their stamp; larger ones are spliced.
 pub const SPLICE_BYTES_MIN: usize = 8 << 10;
 
-/// A flush of at most this rides in the journal, where journal and store are equally durable.
-pub const INLINE_BYTES_MAX: u64 = 64 * KIB;
+/// A flush of at most this rides in the journal, where journal and store are equally durable; one group with its
+/// command. Measured against 64 KiB, with one producer of five 16 KiB batches a partition in flight: 31 MB/s instead of
+/// 7, and one object for each 4 MiB instead of one for each 356 KiB, since `diskless.put.rate.max` no longer paces what
+/// needs no object. The price is that such bytes are written twice.
+pub const INLINE_BYTES_MAX: u64 = 960 * KIB;
 
 /// Inline bytes are pinned in memory until spilled; beyond this, flushes become packs instead.
 pub const INLINE_HELD_BYTES_MAX: u64 = 32 * MIB;

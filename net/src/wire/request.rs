@@ -34,20 +34,20 @@ pub fn decode_request(frame: &Bytes) -> Result<(RequestHeader<'_>, Call<'_>), Re
 fn decode_body<'a>(header: &RequestHeader<'_>, body: &'a [u8], frame: &Bytes) -> Result<Call<'a>, Malformed> {
     let version = header.version;
     Ok(Call::Core(match header.key {
-        ApiKey::ApiVersions => return Message::parse(body, version).map(Call::ApiVersions),
-        ApiKey::Produce => Request::Produce(produce::request(Message::parse(body, version)?, version, frame)),
-        ApiKey::Fetch => Request::Fetch(fetch::request(Message::parse(body, version)?, version)),
-        ApiKey::ListOffsets => Request::ListOffsets(offsets::list_request(Message::parse(body, version)?, version)),
-        ApiKey::Metadata => Request::Metadata(metadata::request(Message::parse(body, version)?, version)?),
-        ApiKey::CreateTopics => Request::CreateTopics(topics::create_request(Message::parse(body, version)?)),
-        ApiKey::DeleteTopics => Request::DeleteTopics(topics::delete_request(Message::parse(body, version)?, version)),
-        ApiKey::InitProducerId => Request::InitProducerId(producer_id::request(&Message::parse(body, version)?)),
+        ApiKey::ApiVersions => return Message::read(body, version).map(Call::ApiVersions),
+        ApiKey::Produce => Request::Produce(produce::request(Message::read(body, version)?, version, frame)),
+        ApiKey::Fetch => Request::Fetch(fetch::request(Message::read(body, version)?, version)),
+        ApiKey::ListOffsets => Request::ListOffsets(offsets::list_request(Message::read(body, version)?, version)),
+        ApiKey::Metadata => Request::Metadata(metadata::request(Message::read(body, version)?, version)?),
+        ApiKey::CreateTopics => Request::CreateTopics(topics::create_request(Message::read(body, version)?)),
+        ApiKey::DeleteTopics => Request::DeleteTopics(topics::delete_request(Message::read(body, version)?, version)),
+        ApiKey::InitProducerId => Request::InitProducerId(producer_id::request(&Message::read(body, version)?)),
         ApiKey::OffsetForLeaderEpoch => {
-            Request::OffsetForLeaderEpoch(offsets::epoch_request(Message::parse(body, version)?))
+            Request::OffsetForLeaderEpoch(offsets::epoch_request(Message::read(body, version)?))
         }
-        ApiKey::DescribeConfigs => Request::DescribeConfigs(configs::request(Message::parse(body, version)?)),
+        ApiKey::DescribeConfigs => Request::DescribeConfigs(configs::request(Message::read(body, version)?)),
         ApiKey::DescribeCluster => {
-            let request: cluster::DescribeClusterRequest = Message::parse(body, version)?;
+            let request: cluster::DescribeClusterRequest = Message::read(body, version)?;
             Request::DescribeCluster(metadata::cluster_request(&request))
         }
     }))

@@ -450,3 +450,15 @@ fn producers_and_clusters_are_known() {
         assert_eq!(request.endpoint_type, if version >= 1 { 2 } else { 1 });
     }
 }
+
+/// librdkafka sends these behind a Metadata request for all topics; a broker that minds closes on every such client.
+#[test]
+fn bytes_behind_a_request_are_ignored() {
+    let all = schema::metadata::MetadataRequest { topics: None, ..Default::default() };
+    for version in 1..=13 {
+        let frame = encode_request(&mut Writer::new(), version, 42, Some("rdkafka"), &all).body();
+        let longer = Bytes::from([&frame[..], &[0, 0, 0]].concat());
+        let (_, call) = decode_request(&longer).expect("as Kafka reads it");
+        assert!(matches!(call, Call::Core(Request::Metadata(MetadataRequest { topics: None, .. }))));
+    }
+}

@@ -97,13 +97,31 @@ pub trait Message<'a>: Composite<'a> {
 
     /// Reads a whole body; bytes after its end are an error.
     fn parse(body: &'a [u8], version: i16) -> Result<Self, Malformed> {
+        let (message, rest) = Self::open(body, version)?;
+        rest.end()?;
+        Ok(message)
+    }
+
+    /// Reads a body as a broker does: bytes behind its end are ignored. Kafka's own parser ignores them, and librdkafka
+    /// up to 2.12 sends three behind the Metadata request that asks for all topics.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    fn read(body: &'a [u8], version: i16) -> Result<Self, Malformed> {
+        Self::open(body, version).map(|(message, _)| message)
+    }
+
+    /// Reads a body; returned with it is what follows.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    fn open(body: &'a [u8], version: i16) -> Result<(Self, Reader<'a>), Malformed> {
         if !Self::VERSIONS.contains(version) {
             return Err(Malformed::NoSuchVersion);
         }
         let mut reader = Reader::new(body, Self::format(version));
         let message = Self::decode(&mut reader, false)?;
-        reader.end()?;
-        Ok(message)
+        Ok((message, reader))
     }
 
     /// Appends the body to a frame that was begun.
