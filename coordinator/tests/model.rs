@@ -214,9 +214,7 @@ impl World {
         let sequence = sent.producer.map(|(producer, epoch, shift)| {
             let same = known.filter(|(known_epoch, _)| *known_epoch == epoch);
             let next = same.map_or(0, |(_, batches)| batches.last().expect("known by one").1 + 1);
-            // Without a past, start right below the end of sequences, so that they wrap.
-            let start = if known.is_none() { WRAP - 4 } else { next };
-            let first = (start + i64::from(shift)).rem_euclid(WRAP);
+            let first = (next + i64::from(shift)).rem_euclid(WRAP);
             Sequence { producer: ProducerId(producer), epoch, first: first as i32 }
         });
         let Some(log) = self.logs.get_mut(&sent.partition) else {
@@ -240,6 +238,8 @@ impl World {
                 if first != next {
                     return (Some(*sequence), Err(Refusal::OutOfOrderSequenceNumber));
                 }
+            } else if first != 0 {
+                return (Some(*sequence), Err(Refusal::OutOfOrderSequenceNumber));
             }
             let (epoch, batches) = self.producers.entry(key).or_insert((sequence.epoch, Vec::new()));
             if *epoch != sequence.epoch {

@@ -245,9 +245,7 @@ impl Journal {
         }
         match self.spare {
             // The end of this segment may be too short for the group that is next.
-            Spare::Ready(bytes)
-                if queued + span <= bytes && wanted <= bytes + current.saturating_sub(waste) =>
-            {
+            Spare::Ready(bytes) if queued + span <= bytes && wanted <= bytes + current.saturating_sub(waste) => {
                 Room::Yes
             }
             Spare::Ready(_) if !self.is_quiet() => Room::Soon,

@@ -38,7 +38,7 @@ pub(crate) struct Producer {
 /// What becomes of a batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Judgement {
-    /// It is next, or the first that is known.
+    /// It is next, or the very first.
     Accept,
     /// It was accepted before.
     Duplicate(Remembered),
@@ -52,7 +52,11 @@ pub(crate) fn judge(known: Option<&Producer>, sequence: &Sequence, offsets: u32)
         return Judgement::Refuse(Refusal::InvalidRecord);
     }
     let Some(known) = known else {
-        return Judgement::Accept;
+        // Kafka takes any first sequence here. In Kafka an earlier batch cannot have failed alone; here its flush can,
+        // and a later batch that came first would make every retry of the earlier one a refusal. A client that is told
+        // so begins a new epoch, also one that was silent until it was forgotten.
+        let fresh = sequence.first == 0;
+        return if fresh { Judgement::Accept } else { Judgement::Refuse(Refusal::OutOfOrderSequenceNumber) };
     };
     if sequence.epoch < known.epoch {
         return Judgement::Refuse(Refusal::InvalidProducerEpoch);
