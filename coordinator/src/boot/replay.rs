@@ -112,7 +112,7 @@ impl Replay {
             );
         }
         format!(
-            "the journal is corrupt: segment {}, byte {}: {}. Nothing was written: keep a copy of data.dir as evidence. \
+            "the journal is corrupt: segment {:016x}.seg, byte {}: {}. Nothing was written: keep a copy of data.dir as evidence. \
              If the disk is sound, restore data.dir as it was; never delete the segment, it holds what was acknowledged",
             corruption.segment, corruption.position, corruption.what
         )
