@@ -114,7 +114,7 @@ fn a_torn_group_is_cut_and_a_flip_behind_a_seal_halts() {
     let mut halted = World::new(flipped);
     halted.boot();
     let why = halted.halted.expect("it must not go on");
-    assert!(why.contains("segment 1, byte 0"), "{why}");
+    assert!(why.contains("segment 0000000000000001.seg, byte 0"), "{why}");
     assert!(before.segments == halted.durable.segments, "evidence is kept");
 }
 
