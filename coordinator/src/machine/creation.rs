@@ -5,9 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use apus_core::api::NewTopic;
 use apus_core::config::{Config, TopicConfig};
 use apus_core::error::{Refusal, Refused};
+use apus_core::topic_name;
 
-/// The longest name of a topic: a directory's name of Kafka's has room for no more.
-pub const NAME_BYTES_MAX: usize = 249;
 /// Kafka's own log of its metadata; nobody creates it.
 const METADATA_TOPIC: &str = "__cluster_metadata";
 
@@ -37,34 +36,12 @@ pub fn plan(topic: &NewTopic, node: &Config) -> Result<Plan, Refused> {
     Ok(Plan { partitions, replication_factor, configs, config })
 }
 
-/// Kafka's rules for names.
-///
-/// # Errors
-/// `InvalidTopicException`.
-pub fn check_name(name: &str) -> Result<(), Refused> {
+/// Kafka's rules for names, and the one name that nobody may take.
+fn check_name(name: &str) -> Result<(), Refused> {
     if name == METADATA_TOPIC {
         return Err(Refusal::TopicAuthorizationFailed.into());
     }
-    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
-    let reason = match name {
-        "" => "the empty string is not allowed".to_owned(),
-        "." => "'.' is not allowed".to_owned(),
-        ".." => "'..' is not allowed".to_owned(),
-        _ if name.len() > NAME_BYTES_MAX => {
-            format!("the length of '{name}' is longer than the max allowed length {NAME_BYTES_MAX}")
-        }
-        _ if !name.bytes().all(allowed) => {
-            format!("'{name}' contains one or more characters other than ASCII alphanumerics, '.', '_' and '-'")
-        }
-        _ => return Ok(()),
-    };
-    Err(Refused::new(Refusal::InvalidTopicException, format!("Topic name is invalid: {reason}")))
-}
-
-/// The name as metrics would show it: two topics of one such name cannot be told apart there.
-#[must_use]
-pub fn unified(name: &str) -> String {
-    name.replace('.', "_")
+    topic_name::check(name)
 }
 
 fn shape(topic: &NewTopic, node: &Config) -> Result<(u32, i16), Refused> {

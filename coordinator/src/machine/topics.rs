@@ -13,6 +13,7 @@ use apus_core::error::{Refusal, Refused};
 use apus_core::ids::{CoreId, Ticket, TopicId, Uuid};
 use apus_core::limits;
 use apus_core::message::{Answer, Message};
+use apus_core::topic_name;
 use apus_core::turn::Turn;
 
 use super::creation::{self, Plan};
@@ -65,7 +66,7 @@ impl Leader {
         let mut counts: BTreeMap<&str, u32> = BTreeMap::new();
         request.topics.iter().for_each(|topic| *counts.entry(&topic.name).or_default() += 1);
         let existing: BTreeMap<String, &Arc<str>> =
-            self.topics.values().map(|topic| (creation::unified(&topic.name), &topic.name)).collect();
+            self.topics.values().map(|topic| (topic_name::collision_key(&topic.name), &topic.name)).collect();
         let mut taken: BTreeMap<String, Arc<str>> = BTreeMap::new();
         let mut plans: Vec<Result<Plan, Refused>> = Vec::with_capacity(request.topics.len());
         for topic in &request.topics {
@@ -73,7 +74,7 @@ impl Leader {
                 plans.push(Err(Refused::new(Refusal::InvalidRequest, "Duplicate topic name.")));
                 continue;
             }
-            let unified = creation::unified(&topic.name);
+            let unified = topic_name::collision_key(&topic.name);
             let plan = match existing.get(&unified).copied().or_else(|| taken.get(&unified)) {
                 Some(other) if *other == topic.name => {
                     let message = format!("Topic '{other}' already exists.");
