@@ -10,6 +10,7 @@ pub mod error;
 pub mod extent;
 pub mod footer;
 pub mod front;
+pub mod group_message;
 pub mod hot;
 pub mod ids;
 pub mod inbox;

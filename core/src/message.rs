@@ -15,6 +15,7 @@ use crate::batch::BatchFacts;
 use crate::catalog::CatalogUpdate;
 use crate::error::Refusal;
 use crate::extent::{Extent, Home, Placed};
+use crate::group_message::{GroupAnswer, GroupAsk};
 use crate::ids::{ConnectionId, CoreId, Incarnation, Lsn, PackId, PartitionId, ProducerId, Ticket, TopicId};
 use crate::pack::Pack;
 
@@ -293,6 +294,8 @@ pub enum Ask {
     DeleteTopics(DeleteTopicsRequest),
     /// A new idempotent producer.
     InitProducer,
+    /// A consumer group's.
+    Group(GroupAsk),
 }
 
 /// The answer to an [`Ask`] of the same name.
@@ -310,6 +313,8 @@ pub enum Answer {
     DeleteTopics(DeleteTopicsResponse),
     /// The new producer's id; its epoch is 0.
     InitProducer(Result<ProducerId, Refusal>),
+    /// A consumer group's.
+    Group(GroupAnswer),
 }
 
 /// A tail's beginning.

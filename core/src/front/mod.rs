@@ -195,7 +195,7 @@ impl Front {
             Answer::CreateTopics(response) => self.topics_created(ticket, response),
             Answer::DeleteTopics(response) => self.topics_deleted(ticket, response),
             Answer::InitProducer(result) => self.producer_given(ticket, result),
-            Answer::Opened(_) => panic!("{ticket:?} is a tail's"),
+            Answer::Opened(_) | Answer::Group(_) => panic!("{ticket:?} asked for no such thing"),
         }
     }
 
