@@ -294,8 +294,8 @@ pub enum Ask {
     DeleteTopics(DeleteTopicsRequest),
     /// A new idempotent producer.
     InitProducer,
-    /// A consumer group's.
-    Group(GroupAsk),
+    /// A consumer group's; boxed, since every slot of an inbox has room for the largest message.
+    Group(Box<GroupAsk>),
 }
 
 /// The answer to an [`Ask`] of the same name.
@@ -314,7 +314,7 @@ pub enum Answer {
     /// The new producer's id; its epoch is 0.
     InitProducer(Result<ProducerId, Refusal>),
     /// A consumer group's.
-    Group(GroupAnswer),
+    Group(Box<GroupAnswer>),
 }
 
 /// A tail's beginning.
