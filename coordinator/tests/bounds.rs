@@ -1,5 +1,12 @@
 //! Work and memory are bounded: removals go a piece at a time, and a large state is what its arithmetic says.
 
+#![expect(
+    clippy::disallowed_macros,
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "what is measured here is time and memory"
+)]
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 

@@ -3,6 +3,8 @@
 //! The files are never edited. A new version of a layout adds a file; `cargo test --test golden -- --ignored` writes
 //! those that are missing.
 
+#![expect(clippy::disallowed_methods, reason = "golden bytes are files")]
+
 use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -1,6 +1,8 @@
 //! Groups of the journal and the objects of the owner against the bytes in `golden/`, which are never edited.
 //! `cargo test --test golden_journal -- --ignored` writes those that are missing.
 
+#![expect(clippy::disallowed_methods, reason = "golden bytes are files")]
+
 use std::fs;
 use std::path::PathBuf;
 

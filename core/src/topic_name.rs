@@ -48,7 +48,7 @@ mod tests {
             assert!(check(good).is_ok(), "{good}");
         }
         for bad in ["", ".", "..", "a b", "ä", "a/b", &"x".repeat(250)] {
-            assert_eq!(check(bad).unwrap_err().refusal, Refusal::InvalidTopicException, "{bad}");
+            assert_eq!(check(bad).expect_err("no name").refusal, Refusal::InvalidTopicException, "{bad}");
         }
     }
 }

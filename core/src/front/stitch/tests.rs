@@ -36,8 +36,8 @@ fn read(pieces: Vec<Bytes>) -> Vec<(i64, usize)> {
     let mut bytes = Bytes::from(pieces.concat());
     let mut out = Vec::new();
     while !bytes.is_empty() {
-        let header = BatchHeader::read(&bytes).unwrap();
-        let batch = bytes.split_to(header.bytes().unwrap());
+        let header = BatchHeader::read(&bytes).expect("a header");
+        let batch = bytes.split_to(header.bytes().expect("a length"));
         assert_eq!(&batch[12..16], &[0; 4], "the leader epoch is stamped");
         assert_eq!(crc32c(&batch[CHECKSUM_START..]), header.crc);
         out.push((header.base_offset, batch.len() - HEADER_BYTES));
@@ -88,7 +88,7 @@ fn bytes_that_are_not_the_promised_batches_are_named() {
     let extent = extent(0, 3, bytes.len());
     let told = |bytes: &[u8], extent: &Extent| {
         let rope = Rope::new(vec![Bytes::copy_from_slice(bytes)]);
-        Stitch::default().extent(extent, rope, 0, ALL, true).unwrap_err().0
+        Stitch::default().extent(extent, rope, 0, ALL, true).expect_err("corrupt").0
     };
     bytes[70] ^= 1;
     assert!(told(&bytes, &extent).contains("checksum"));
