@@ -1,3 +1,5 @@
+//! Records as they were built, in every codec, and whatever else may stand in their place.
+
 use proptest::prelude::*;
 
 use super::build::BatchBuilder;

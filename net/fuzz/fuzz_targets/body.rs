@@ -1,3 +1,5 @@
+//! Any bytes as the body of any message.
+
 #![no_main]
 
 #[allow(dead_code)] // Each target uses one of the two.

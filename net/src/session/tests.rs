@@ -1,3 +1,5 @@
+//! A session told bytes and answers by hand: order, back-pressure, refusals and silence.
+
 use apus_core::api::{InitProducerIdResponse, ProduceResponse};
 use apus_core::error::Refusal;
 use apus_core::limits::{CONNECTION_REPLY_BYTES_MAX, CONNECTION_REQUESTS_MAX};
