@@ -14,7 +14,7 @@ mod check;
 mod client;
 mod credentials;
 mod encode;
-mod sign;
+pub mod sign;
 mod xml;
 
 use std::ops::Range;

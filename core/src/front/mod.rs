@@ -30,9 +30,9 @@ mod offsets;
 mod plan;
 mod produce;
 mod reads;
-mod rope;
+pub mod rope;
 mod sessions;
-mod stitch;
+pub mod stitch;
 mod subscription;
 
 /// Which request of which connection: the session's own number of it.

@@ -71,6 +71,9 @@ impl Stitch {
     /// did not.
     ///
     /// Bytes that did not stay in this process are checked against their checksum (`verify`).
+    ///
+    /// # Errors
+    /// Where the bytes are not the batches that the extent promises.
     pub fn extent(
         &mut self,
         extent: &Extent,
@@ -126,6 +129,9 @@ pub struct Fit {
 }
 
 /// The header of the next batch and its length, checked against what the extent promises.
+///
+/// # Errors
+/// Where they are not what it promises.
 pub fn next_batch(rope: &Rope, extent: &Extent, base: i64) -> Result<(BatchHeader, usize), Corrupt> {
     let corrupt = |what: &str| Corrupt(format!("{what} at offset {base} of extent {extent:?}"));
     let header = rope.header().ok_or_else(|| corrupt("a batch without a header"))?;

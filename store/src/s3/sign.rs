@@ -10,11 +10,12 @@ use super::credentials::Credentials;
 use super::encode::hex;
 
 /// What stands for the hash of the payload.
-pub(super) const UNSIGNED_PAYLOAD: &str = "UNSIGNED-PAYLOAD";
+pub const UNSIGNED_PAYLOAD: &str = "UNSIGNED-PAYLOAD";
 
 /// The parts of a request that are signed, in canonical form.
 #[derive(Debug)]
-pub(super) struct Canonical<'a> {
+pub struct Canonical<'a> {
+    /// Upper case.
     pub method: &'a str,
     /// Percent-encoded.
     pub path: &'a str,
@@ -27,12 +28,8 @@ pub(super) struct Canonical<'a> {
 }
 
 /// The value of the `authorization` header for a request made at `timestamp` (`20130524T000000Z`).
-pub(super) fn authorization(
-    credentials: &Credentials,
-    region: &str,
-    timestamp: &str,
-    request: &Canonical<'_>,
-) -> String {
+#[must_use]
+pub fn authorization(credentials: &Credentials, region: &str, timestamp: &str, request: &Canonical<'_>) -> String {
     assert!(request.headers.is_sorted_by_key(|(name, _)| name), "headers are signed in order");
     let date = &timestamp[..8];
     let scope = format!("{date}/{region}/s3/aws4_request");
