@@ -9,13 +9,18 @@ use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use apus_coordinator::command::{self, Command, Commit, CommitEntry, CreateTopic, Envelope, Rehome, TopicKind};
+use apus_coordinator::command::{
+    self, Command, Commit, CommitEntry, CommitOffsets, CreateTopic, Envelope, Rehome, StoredGroup, StoredMember,
+    TopicKind,
+};
 use apus_coordinator::ledger::Ledger;
 use apus_coordinator::snapshot::{Manifest, PartEntry, Snapshot, restore};
+use apus_core::api::{GroupClient, GroupOffset, GroupProtocol};
 use apus_core::batch::{BatchFacts, Sequence};
 use apus_core::extent::{Extent, Home, Placed};
 use apus_core::ids::{BrokerId, Incarnation, Lsn, PackId, PartitionId, ProducerId, Uuid, Writer};
 use apus_core::message::Trim;
+use bytes::Bytes;
 
 fn pack(writer: Writer, number: u64) -> PackId {
     PackId { broker: BrokerId(1), incarnation: Incarnation(2), writer, number }
@@ -73,7 +78,61 @@ fn samples() -> Vec<(&'static str, Envelope)> {
         ("digest-v1", Command::Digest { lsn: Lsn(10), digest: 0xfedc_ba98_7654_3210 }),
         ("delete-topic-v1", Command::DeleteTopic { id: Uuid([8; 16]) }),
     ];
-    let mut wall_ms = 1_700_000_000_000;
+    enveloped(commands, 1_700_000_000_000)
+}
+
+/// The commands that came with consumer groups.
+fn group_samples() -> Vec<(&'static str, Envelope)> {
+    let offset = |offset, metadata: &str| GroupOffset { offset, leader_epoch: 0, metadata: metadata.into() };
+    let commit = |group: &str, expire_ms, offsets| {
+        Command::CommitOffsets(CommitOffsets { group: group.into(), expire_ms, offsets })
+    };
+    let both = vec![(PartitionId(0), offset(7, "")), (PartitionId(1), offset(5, "beside"))];
+    let commands = [
+        ("store-group-v1", Command::StoreGroup(Arc::new(group()))),
+        ("commit-offsets-v1", commit("billing", None, both)),
+        (
+            "commit-offsets-expiring-v1",
+            commit("simple", Some(1_800_000_000_000), vec![(PartitionId(2), offset(1, ""))]),
+        ),
+        (
+            "remove-offsets-v1",
+            Command::RemoveOffsets { group: Arc::from("billing"), partitions: vec![PartitionId(0), PartitionId(9)] },
+        ),
+        ("remove-group-v1", Command::RemoveGroup { id: Arc::from("unknown") }),
+    ];
+    enveloped(commands, 1_700_000_001_000)
+}
+
+fn group() -> StoredGroup {
+    let member = |id: &str, instance_id: Option<&str>| StoredMember {
+        id: id.into(),
+        instance_id: instance_id.map(Arc::from),
+        client: GroupClient { id: Arc::from("app"), host: Arc::from("/127.0.0.1") },
+        session_timeout_ms: 45_000,
+        rebalance_timeout_ms: 300_000,
+        protocols: vec![
+            GroupProtocol { name: Arc::from("cooperative-sticky"), metadata: Bytes::from_static(&[0, 3]) },
+            GroupProtocol { name: Arc::from("range"), metadata: Bytes::from_static(&[0, 1, 2]) },
+        ],
+        assignment: Bytes::from_static(&[0, 1]),
+    };
+    StoredGroup {
+        id: Arc::from("billing"),
+        generation: 3,
+        protocol_type: Some(Arc::from("consumer")),
+        protocol_name: Some(Arc::from("range")),
+        leader: Some(Arc::from("app-1")),
+        rebalancing: false,
+        since_ms: 1_700_000_000_500,
+        members: vec![member("app-1", None), member("app-2", Some("second"))],
+    }
+}
+
+fn enveloped<const N: usize>(
+    commands: [(&'static str, Command); N],
+    mut wall_ms: i64,
+) -> Vec<(&'static str, Envelope)> {
     let envelope = |(name, command)| {
         wall_ms += 1;
         (name, Envelope { level: 1, principal: Arc::from("User:ANONYMOUS"), wall_ms, command })
@@ -81,30 +140,41 @@ fn samples() -> Vec<(&'static str, Envelope)> {
     commands.into_iter().map(envelope).collect()
 }
 
-fn ledger() -> Ledger {
+/// A state without groups, and one with them: the first one's golden snapshot is older than groups are.
+fn ledgers() -> [(&'static str, Ledger); 2] {
     let mut ledger = Ledger::new();
-    for (index, (_, envelope)) in samples().iter().enumerate() {
-        ledger.apply(Lsn(index as u64 + 1), envelope);
-        ledger.check();
-    }
+    let mut apply = |samples: Vec<(&str, Envelope)>| {
+        for (_, envelope) in samples {
+            ledger.apply(ledger.lsn().next(), &envelope);
+            ledger.check();
+        }
+        ledger.clone()
+    };
+    [("snapshot-v1", apply(samples())), ("snapshot-groups-v1", apply(group_samples()))]
+}
+
+fn ledger() -> Ledger {
+    let [_, (_, ledger)] = ledgers();
     ledger
 }
 
 /// Every golden file's name and what this binary writes for it.
 fn files() -> Vec<(String, Vec<u8>)> {
     let mut files = Vec::new();
-    for (name, envelope) in samples() {
+    for (name, envelope) in samples().into_iter().chain(group_samples()) {
         let mut bytes = Vec::new();
         command::encode(&envelope, &mut bytes);
         files.push((format!("{name}.bin"), bytes));
     }
-    let snapshot = Snapshot::of(&ledger());
-    let parts: Vec<_> = snapshot.parts(None).collect();
-    let entries: Vec<PartEntry> = parts.iter().map(|part| part.entry).collect();
-    files.push(("snapshot-v1-manifest.bin".to_owned(), snapshot.manifest(None, &entries).encode().to_vec()));
-    for part in parts {
-        let name = part.entry.name().replace('/', "-");
-        files.push((format!("snapshot-v1-{name}.bin"), part.bytes.to_vec()));
+    for (kind, ledger) in ledgers() {
+        let snapshot = Snapshot::of(&ledger);
+        let parts: Vec<_> = snapshot.parts(None).collect();
+        let entries: Vec<PartEntry> = parts.iter().map(|part| part.entry).collect();
+        files.push((format!("{kind}-manifest.bin"), snapshot.manifest(None, &entries).encode().to_vec()));
+        for part in parts {
+            let name = part.entry.name().replace('/', "-");
+            files.push((format!("{kind}-{name}.bin"), part.bytes.to_vec()));
+        }
     }
     files
 }
@@ -123,17 +193,19 @@ fn what_is_written_is_what_was_written() {
 
 #[test]
 fn what_was_written_is_readable() {
-    for (name, envelope) in samples() {
+    for (name, envelope) in samples().into_iter().chain(group_samples()) {
         let stored = fs::read(path(&format!("{name}.bin"))).expect("the file is in the repository");
         assert_eq!(command::decode(&stored), Ok((envelope, stored.len())), "{name}");
     }
-    let manifest = fs::read(path("snapshot-v1-manifest.bin")).expect("the file is in the repository");
-    let manifest = Manifest::decode(&manifest).expect("as written");
-    let part = |entry: &PartEntry| fs::read(path(&format!("snapshot-v1-{}.bin", entry.name().replace('/', "-"))));
-    let parts = manifest.parts().iter().map(|entry| part(entry).expect("the file is in the repository"));
-    let restored = restore(&manifest, parts).expect("as written");
-    restored.check();
-    assert_eq!(restored.digest(), ledger().digest());
+    for (kind, ledger) in ledgers() {
+        let manifest = fs::read(path(&format!("{kind}-manifest.bin"))).expect("the file is in the repository");
+        let manifest = Manifest::decode(&manifest).expect("as written");
+        let part = |entry: &PartEntry| fs::read(path(&format!("{kind}-{}.bin", entry.name().replace('/', "-"))));
+        let parts = manifest.parts().iter().map(|entry| part(entry).expect("the file is in the repository"));
+        let restored = restore(&manifest, parts).expect("as written");
+        restored.check();
+        assert_eq!(restored.digest(), ledger.digest());
+    }
 }
 
 #[test]

@@ -461,7 +461,7 @@ proptest! {
     }
 
     #[test]
-    fn hostile_frames_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..256), kind in 0..16_u16) {
+    fn hostile_frames_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..256), kind in 0..20_u16) {
         let _ = command::decode(&bytes);
         let _ = Manifest::decode(&bytes);
         let mut framed = Vec::new();

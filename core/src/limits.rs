@@ -89,6 +89,28 @@ pub const PRODUCER_EXPIRATION_MS: i64 = 86_400_000;
 /// Topics that one Metadata request may create on the way; the client asks again for the others.
 pub const AUTO_CREATE_TOPICS_MAX: usize = 100;
 
+/// Consumer groups, empty ones included: ~300 bytes each without their members, 30 MB.
+pub const GROUPS_MAX: u64 = 100_000;
+
+/// What the members of one group say of themselves, beside a fixed cost for each: a group of a thousand members with two
+/// strategies of 400 bytes. A join beyond is GROUP_MAX_SIZE_REACHED.
+pub const GROUP_MEMBERS_BYTES_MAX: u64 = MIB;
+
+/// What the leader of one group assigns. Together with [`GROUP_MEMBERS_BYTES_MAX`] it must fit one command.
+pub const GROUP_ASSIGNMENT_BYTES_MAX: u64 = 512 * KIB;
+
+/// What the members of all groups say of themselves and are assigned: a thousand members in each of 300 groups.
+pub const MEMBERSHIP_BYTES_MAX: u64 = 256 * MIB;
+
+/// Committed offsets of all groups: ~120 bytes each with both indexes, 120 MB.
+pub const GROUP_OFFSETS_MAX: u64 = 1_000_000;
+
+/// What clients keep beside committed offsets, of all groups.
+pub const OFFSET_METADATA_BYTES_MAX: u64 = 64 * MIB;
+
+/// One OffsetCommit, as it is journaled: Kafka's own bound is a batch of its offsets topic.
+pub const OFFSET_COMMIT_BYTES_MAX: u64 = MIB;
+
 /// Producer ids reserved by one command, so that InitProducerId costs a journal write once in a thousand.
 pub const PRODUCER_ID_BLOCK: i64 = 1_000;
 
@@ -144,4 +166,7 @@ const _: () = assert!(COMMAND_BYTES_MAX.is_multiple_of(JOURNAL_BLOCK_BYTES));
 const _: () = assert!(SEGMENT_BYTES.is_multiple_of(JOURNAL_BLOCK_BYTES));
 const _: () = assert!(SEGMENT_FIRST_BYTES.is_multiple_of(JOURNAL_BLOCK_BYTES));
 const _: () = assert!(SPILL_BYTES_MIN < INLINE_HELD_BYTES_MAX);
+// Names of a group, its protocol and its leader are at most 32 KiB each.
+const _: () = assert!(GROUP_MEMBERS_BYTES_MAX + GROUP_ASSIGNMENT_BYTES_MAX + 256 * KIB < COMMAND_BYTES_MAX);
+const _: () = assert!(OFFSET_COMMIT_BYTES_MAX < COMMAND_BYTES_MAX);
 const _: () = assert!(UPLOADS_MAX as u64 <= PACK_WINDOW);

@@ -25,6 +25,10 @@ pub fn encode(envelope: &Envelope, out: &mut Vec<u8>) -> usize {
         Command::ObjectsDeleted { .. } => put::<stored::ObjectsDeletedV1>(envelope, out),
         Command::ExpireProducers { .. } => put::<stored::ExpireProducersV1>(envelope, out),
         Command::Digest { .. } => put::<stored::DigestV1>(envelope, out),
+        Command::StoreGroup(_) => put::<stored::StoreGroupV1>(envelope, out),
+        Command::RemoveGroup { .. } => put::<stored::RemoveGroupV1>(envelope, out),
+        Command::CommitOffsets(_) => put::<stored::CommitOffsetsV1>(envelope, out),
+        Command::RemoveOffsets { .. } => put::<stored::RemoveOffsetsV1>(envelope, out),
     }
     assert!(out.len() > start + frame::HEADER_BYTES);
     out.len() - start
@@ -49,6 +53,10 @@ pub fn decode(bytes: &[u8]) -> Result<(Envelope, usize), Corrupt> {
         stored::ObjectsDeletedV1::FRAME => get::<stored::ObjectsDeletedV1>(payload),
         stored::ExpireProducersV1::FRAME => get::<stored::ExpireProducersV1>(payload),
         stored::DigestV1::FRAME => get::<stored::DigestV1>(payload),
+        stored::StoreGroupV1::FRAME => get::<stored::StoreGroupV1>(payload),
+        stored::RemoveGroupV1::FRAME => get::<stored::RemoveGroupV1>(payload),
+        stored::CommitOffsetsV1::FRAME => get::<stored::CommitOffsetsV1>(payload),
+        stored::RemoveOffsetsV1::FRAME => get::<stored::RemoveOffsetsV1>(payload),
         (kind, version) => Err(Corrupt::Unknown { kind, version }),
     }?;
     Ok((envelope, found.consumed))

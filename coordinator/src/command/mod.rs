@@ -16,10 +16,12 @@ use apus_core::message::Trim;
 
 mod codec;
 pub mod frame;
+pub mod group;
 mod stored;
 
 pub use codec::{decode, encode};
 pub use frame::Corrupt;
+pub use group::{CommitOffsets, StoredGroup, StoredMember};
 
 /// The level of formats that this binary writes, and the highest one that it can lead.
 pub const FORMAT_LEVEL: u16 = 1;
@@ -93,6 +95,22 @@ pub enum Command {
     ExpireProducers {
         /// Journaled time, milliseconds.
         before_ms: i64,
+    },
+    /// A group stands so now: whatever was stored of it before gives way.
+    StoreGroup(Arc<StoredGroup>),
+    /// A group without members goes, and its offsets with it.
+    RemoveGroup {
+        /// Its name.
+        id: Arc<str>,
+    },
+    /// A group came so far.
+    CommitOffsets(CommitOffsets),
+    /// A group forgets how far it came.
+    RemoveOffsets {
+        /// The group.
+        group: Arc<str>,
+        /// Where; at most [`group::OFFSETS_MAX`].
+        partitions: Vec<PartitionId>,
     },
     /// What the leader's state amounted to behind a position: whoever differs must halt.
     Digest {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::Ledger;
+use super::shelf::Entry;
 
 impl Ledger {
     /// Panics where the state contradicts itself. Costs a pass over everything: the simulator's, not the broker's.
@@ -10,6 +11,7 @@ impl Ledger {
         assert!(self.by_id.len() == self.by_name.len() && self.by_id.len() as u64 == self.topics.count());
         self.extents.check();
         self.producers.check();
+        self.groups.check();
         assert!(self.is_sound(), "extents, partitions and objects contradict each other");
         for (number, partition) in self.partitions.iter() {
             assert!(partition.gone || self.topics.get(partition.topic).is_some(), "partition {number} has no topic");
@@ -61,7 +63,9 @@ impl Ledger {
         }
         // An extent of no partition stops the walk.
         let known = |partition| self.partitions.get(partition).is_some();
-        extents.next().is_none() && self.producers.iter().all(|producer| known(producer.partition))
+        extents.next().is_none()
+            && self.producers.iter().all(|producer| known(producer.partition))
+            && self.groups.offsets.iter().all(|committed| known(committed.key().1))
     }
 
     fn objects_are_sound(&self) -> bool {

@@ -3,7 +3,8 @@
 //! [`Ledger::apply`] is deterministic: no I/O, no clock, no chance, no order of hashes. Whoever applies the same
 //! commands holds the same state, down to its [`digest`](Ledger::digest); the leader applies a command before it
 //! journals it, so nothing that a command says may make it panic. It owns topics, the heads of partitions, their
-//! extents, the objects that these lie in, what idempotent producers sent last, and what became of packs.
+//! extents, the objects that these lie in, what idempotent producers sent last, consumer groups and their offsets, and
+//! what became of packs.
 //!
 //! Invariants, checked by [`Ledger::check`]:
 //! - Extents tile a partition's log: the first begins at or below its first offset, the last ends at its high watermark.
@@ -27,6 +28,7 @@ use crate::command::{Command, Envelope};
 mod check;
 mod commit;
 pub(crate) mod extents;
+pub(crate) mod groups;
 pub(crate) mod objects;
 mod outcome;
 pub(crate) mod producers;
@@ -40,11 +42,13 @@ pub(crate) mod table;
 pub(crate) mod topics;
 pub(crate) mod windows;
 
+pub use groups::GroupPosition;
 pub use outcome::{Accepted, Answer, Decision, Known, Outcome, Pressure};
 pub use retention::Policy;
 pub use topics::TopicRecord;
 
 use extents::Packed;
+use groups::Groups;
 use objects::Objects;
 use producers::Producer;
 use record::hash;
@@ -77,6 +81,7 @@ pub struct Ledger {
     pub(crate) objects: Objects,
     pub(crate) producers: Shelf<Producer>,
     pub(crate) windows: Windows,
+    pub(crate) groups: Groups,
     /// Partitions with extents or producers to remove. Derived.
     debts: BTreeSet<u32>,
 }
@@ -95,6 +100,8 @@ pub(crate) struct Containers {
     pub(crate) objects: Table<objects::Object>,
     pub(crate) producers: Shelf<Producer>,
     pub(crate) windows: Table<windows::Window>,
+    pub(crate) groups: Table<groups::Group>,
+    pub(crate) group_offsets: Shelf<groups::Committed>,
 }
 
 impl Ledger {
@@ -108,6 +115,8 @@ impl Ledger {
             objects: Table::new(true),
             producers: Shelf::new(),
             windows: Table::new(true),
+            groups: Table::new(true),
+            group_offsets: Shelf::new(),
         };
         Ledger::of(Scalars::default(), containers).expect("nothing contradicts itself")
     }
@@ -124,6 +133,7 @@ impl Ledger {
             objects: Objects::of(containers.objects)?,
             producers: containers.producers,
             windows: Windows::of(containers.windows)?,
+            groups: Groups::of(containers.groups, containers.group_offsets)?,
             debts: BTreeSet::new(),
         };
         for (number, topic) in ledger.topics.iter() {
@@ -162,6 +172,12 @@ impl Ledger {
             Command::Abandon { pack } => Decision::Abandoned(self.abandon(*pack)),
             Command::ObjectsDeleted { packs } => Decision::Forgotten(self.forget(packs)),
             Command::ExpireProducers { before_ms } => Decision::Expired(self.expire_producers(*before_ms)),
+            Command::StoreGroup(group) => Decision::GroupStored(self.store_group(group)),
+            Command::RemoveGroup { id } => Decision::GroupRemoved(self.remove_group(id)),
+            Command::CommitOffsets(commit) => Decision::OffsetsCommitted(self.commit_offsets(commit)),
+            Command::RemoveOffsets { group, partitions } => {
+                Decision::OffsetsRemoved(self.remove_offsets(group, partitions))
+            }
             Command::Digest { lsn, digest: expected } => Decision::Agreed(*lsn == before && digest == Some(*expected)),
         };
         self.sweep(&mut removed);
@@ -223,11 +239,15 @@ impl Ledger {
     #[must_use]
     pub fn pressure(&self) -> Pressure {
         let (extents, producers) = (self.extents.count(), self.producers.count());
-        let partitions = self.partitions.count();
-        let caps =
-            [(extents, limits::EXTENTS_MAX), (producers, limits::PRODUCERS_MAX), (partitions, limits::PARTITIONS_MAX)];
+        let (partitions, group_offsets) = (self.partitions.count(), self.groups.offsets.count());
+        let caps = [
+            (extents, limits::EXTENTS_MAX),
+            (producers, limits::PRODUCERS_MAX),
+            (partitions, limits::PARTITIONS_MAX),
+            (group_offsets, limits::GROUP_OFFSETS_MAX),
+        ];
         let near = caps.iter().any(|(count, cap)| *count >= cap / 10 * 9);
-        Pressure { extents, producers, partitions, near }
+        Pressure { extents, producers, partitions, group_offsets, near }
     }
 
     /// 64 bits that equal states share, and different ones do not but by a rare chance. How entries happen to lie in
@@ -245,7 +265,10 @@ impl Ledger {
             self.producers.digest(),
             self.windows.table.digest(),
         ];
-        sums.iter().for_each(|sum| bytes.extend_from_slice(&sum.to_le_bytes()));
+        // Groups came later: a state without any has the digest that it always had.
+        let groups = [self.groups.table.digest(), self.groups.offsets.digest()];
+        let groups = if self.groups.table.count() > 0 { &groups[..] } else { &[] };
+        sums.iter().chain(groups).for_each(|sum| bytes.extend_from_slice(&sum.to_le_bytes()));
         hash(0, &bytes)
     }
 }

@@ -51,6 +51,14 @@ pub enum Decision {
     Forgotten(u64),
     /// So many producers were forgotten.
     Expired(u64),
+    /// The group is stored, or why not.
+    GroupStored(Result<(), Refusal>),
+    /// The group is gone, or why not.
+    GroupRemoved(Result<(), Refusal>),
+    /// In the order of the offsets.
+    OffsetsCommitted(Vec<Result<(), Refusal>>),
+    /// So many offsets were forgotten.
+    OffsetsRemoved(u64),
     /// Whether this state is the one that the leader had.
     Agreed(bool),
 }
@@ -91,6 +99,8 @@ pub struct Pressure {
     pub producers: u64,
     /// Partitions.
     pub partitions: u64,
+    /// Committed offsets of groups.
+    pub group_offsets: u64,
     /// Nine tenths of a cap are reached: clients are to be throttled.
     pub near: bool,
 }

@@ -6,6 +6,9 @@ use crate::command::Corrupt;
 
 /// An entry of the state. Numbers are little endian; a text is its length (4 bytes) and its bytes.
 pub(crate) trait Record: Clone {
+    /// Entries of one page at most: less than fit by size, where much of an entry lies elsewhere.
+    const PAGE_ENTRIES_MAX: usize = usize::MAX;
+
     /// Appends the stored form.
     fn write(&self, out: &mut Vec<u8>);
 

@@ -135,7 +135,7 @@ impl Ledger {
     /// True while removals wait to be carried out: journal a command, an empty trim if there is no other.
     #[must_use]
     pub fn sweeping(&self) -> bool {
-        !self.debts.is_empty()
+        !self.debts.is_empty() || self.groups.owes()
     }
 
     /// True where a partition holds what is to be removed.
@@ -174,6 +174,7 @@ impl Ledger {
             if partition.gone {
                 let producers = self.producers.drain(lsn, (number, i64::MIN), (number, i64::MAX), budget);
                 budget -= producers.len();
+                budget = self.groups.sweep_partition(lsn, number, budget);
             }
             if budget == 0 {
                 return;
@@ -187,5 +188,6 @@ impl Ledger {
                 return;
             }
         }
+        self.groups.sweep(lsn, budget);
     }
 }

@@ -62,7 +62,7 @@ impl<T: Record> Table<T> {
 
     /// Entries of a full page.
     pub(crate) fn page_entries() -> usize {
-        (limits::CHUNK_BYTES_MAX / size_of::<Option<T>>()).max(1)
+        (limits::CHUNK_BYTES_MAX / size_of::<Option<T>>()).clamp(1, T::PAGE_ENTRIES_MAX)
     }
 
     pub(crate) fn pages(&self) -> &[Arc<Page<T>>] {

@@ -1,7 +1,8 @@
 //! Snapshots: the ledger at one position, in parts of which only those that changed are written again.
 //!
 //! Taking one clones `Arc`s; encoding happens elsewhere and later, a part at a time. A part holds up to 16 pages or
-//! leaves of one container, about 1 MiB at most; only the remembered answers of packs with very many batches are more.
+//! leaves of one container, about 1 MiB at most; more only where a pack has very many batches to remember, a group very
+//! many members, or offsets much that clients keep beside them.
 //! The manifest names every part of the state: those that this snapshot
 //! wrote, and those of earlier ones that are still true. Parts first, then the manifest, then whatever names it; a
 //! snapshot without a manifest never was.
@@ -12,6 +13,7 @@ use apus_core::ids::{Incarnation, Lsn};
 
 use crate::ledger::Ledger;
 use crate::ledger::extents::Packed;
+use crate::ledger::groups::{Committed, Group};
 use crate::ledger::objects::Object;
 use crate::ledger::producers::Producer;
 use crate::ledger::topics::{Partition, TopicRecord};
@@ -41,6 +43,8 @@ pub struct Snapshot {
     objects: Pages<Object>,
     producers: Leaves<Producer>,
     windows: Pages<Window>,
+    groups: Pages<Group>,
+    group_offsets: Leaves<Committed>,
 }
 
 impl Snapshot {
@@ -57,6 +61,8 @@ impl Snapshot {
             objects: ledger.objects.table.pages().to_vec(),
             producers: ledger.producers.leaves().to_vec(),
             windows: ledger.windows.table.pages().to_vec(),
+            groups: ledger.groups.table.pages().to_vec(),
+            group_offsets: ledger.groups.offsets.leaves().to_vec(),
         }
     }
 
@@ -114,6 +120,8 @@ impl Snapshot {
             .chain(of(Container::Objects, part::page_changes(&self.objects)))
             .chain(of(Container::Producers, part::leaf_changes(&self.producers)))
             .chain(of(Container::Windows, part::page_changes(&self.windows)))
+            .chain(of(Container::Groups, part::page_changes(&self.groups)))
+            .chain(of(Container::GroupOffsets, part::leaf_changes(&self.group_offsets)))
     }
 
     /// One part, encoded.
@@ -126,6 +134,8 @@ impl Snapshot {
             Container::Objects => part::encode_pages(id, &self.objects),
             Container::Producers => part::encode_leaves(id, &self.producers),
             Container::Windows => part::encode_pages(id, &self.windows),
+            Container::Groups => part::encode_pages(id, &self.groups),
+            Container::GroupOffsets => part::encode_leaves(id, &self.group_offsets),
         };
         Part::new(id, self.scalars.incarnation, self.scalars.lsn, bytes)
     }

@@ -4,12 +4,12 @@
 //!
 //! | bytes | field |
 //! | --- | --- |
-//! | 1 | container: 0 topics, 1 partitions, 2 extents, 3 objects, 4 producers, 5 windows |
+//! | 1 | container: 0 topics, 1 partitions, 2 extents, 3 objects, 4 producers, 5 windows, 6 groups, 7 their offsets |
 //! | 4 | group: the part's first page is page `16 * group` of the container |
 //! | 1 | pages that follow |
 //!
-//! then for each page 4 bytes of how many entries, and these in order. In a table (topics, partitions, objects, windows)
-//! an entry is 1 byte that says whether it is there, then the record; in a shelf (extents, producers) just the record.
+//! then for each page 4 bytes of how many entries, and these in order. In a table (topics, partitions, objects, windows,
+//! groups) an entry is 1 byte that says whether it is there, then the record; in a shelf (extents, producers, offsets) just the record.
 //! The records are described where they are encoded, in the ledger.
 
 use std::sync::Arc;
@@ -44,16 +44,20 @@ pub enum Container {
     Objects,
     Producers,
     Windows,
+    Groups,
+    GroupOffsets,
 }
 
 impl Container {
-    const ALL: [Container; 6] = [
+    const ALL: [Container; 8] = [
         Container::Topics,
         Container::Partitions,
         Container::Extents,
         Container::Objects,
         Container::Producers,
         Container::Windows,
+        Container::Groups,
+        Container::GroupOffsets,
     ];
 
     pub(super) fn read(bytes: &mut Cursor<'_>) -> Result<Container, Corrupt> {

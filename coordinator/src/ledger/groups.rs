@@ -1,0 +1,460 @@
+//! Consumer groups and how far they have come.
+//!
+//! A group has a number, by which its offsets stand together on one shelf; a second index, which is derived and never
+//! stored, finds the offsets of a partition, so that those of a deleted topic go with it. Removal is decided at once
+//! and carried out a piece at a time, as that of extents: a group that goes keeps its number until its last offset is
+//! gone, and its name is free.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use apus_core::api::{GroupClient, GroupOffset, GroupProtocol};
+use apus_core::error::Refusal;
+use apus_core::ids::{Lsn, PartitionId};
+use apus_core::limits;
+use bytes::Bytes;
+
+use super::Ledger;
+use super::record::{Cursor, Record, hash, put_text};
+use super::shelf::{Entry, Shelf};
+use super::table::Table;
+use crate::command::Corrupt;
+use crate::command::group::{CommitOffsets, StoredGroup, StoredMember};
+
+/// What one offset of a deleted topic costs in entries of a contiguous removal: each is looked up by itself.
+const SCATTERED_COST: usize = 8;
+
+/// A group.
+///
+/// Stored: 1 byte that says whether it is gone; its name; generation (4); protocol type, protocol and leader, each 1
+/// byte and, after 1, a text; 1 byte whether members left; the time (8); 4 bytes of how many members. Each of them: id;
+/// static name as above; client id and address; session and rebalance timeouts (4 each); 4 bytes of how many
+/// strategies, each a name and bytes with their length (4); the assignment likewise.
+#[derive(Clone, Debug)]
+pub(crate) struct Group {
+    pub(crate) stored: Arc<StoredGroup>,
+    /// It was removed; it is there until its last offset is gone.
+    pub(crate) gone: bool,
+    hash: u64,
+}
+
+impl Group {
+    fn new(stored: Arc<StoredGroup>) -> Group {
+        let mut bytes = Vec::new();
+        put_group(&mut bytes, &stored);
+        Group { stored, gone: false, hash: hash(0, &bytes) }
+    }
+}
+
+impl Record for Group {
+    /// A page of eight, a part of 128: a megabyte of middling groups.
+    const PAGE_ENTRIES_MAX: usize = 8;
+
+    fn write(&self, out: &mut Vec<u8>) {
+        out.push(u8::from(self.gone));
+        put_group(out, &self.stored);
+    }
+
+    fn read(bytes: &mut Cursor<'_>) -> Result<Group, Corrupt> {
+        let gone = bytes.flag()?;
+        let stored = take_group(bytes)?;
+        if !stored.is_sound() {
+            return Err(Corrupt::Value("a group that contradicts itself"));
+        }
+        Ok(Group { gone, ..Group::new(Arc::new(stored)) })
+    }
+
+    fn fingerprint(&self, out: &mut Vec<u8>) {
+        out.push(u8::from(self.gone));
+        out.extend_from_slice(&self.hash.to_le_bytes());
+    }
+}
+
+fn put_group(out: &mut Vec<u8>, group: &StoredGroup) {
+    put_text(out, &group.id);
+    out.extend_from_slice(&group.generation.to_le_bytes());
+    for text in [&group.protocol_type, &group.protocol_name, &group.leader] {
+        put_option(out, text);
+    }
+    out.push(u8::from(group.rebalancing));
+    out.extend_from_slice(&group.since_ms.to_le_bytes());
+    out.extend_from_slice(&(group.members.len() as u32).to_le_bytes());
+    for member in &group.members {
+        put_text(out, &member.id);
+        put_option(out, &member.instance_id);
+        put_text(out, &member.client.id);
+        put_text(out, &member.client.host);
+        out.extend_from_slice(&member.session_timeout_ms.to_le_bytes());
+        out.extend_from_slice(&member.rebalance_timeout_ms.to_le_bytes());
+        out.extend_from_slice(&(member.protocols.len() as u32).to_le_bytes());
+        for protocol in &member.protocols {
+            put_text(out, &protocol.name);
+            put_bytes(out, &protocol.metadata);
+        }
+        put_bytes(out, &member.assignment);
+    }
+}
+
+fn take_group(bytes: &mut Cursor<'_>) -> Result<StoredGroup, Corrupt> {
+    let mut group = StoredGroup {
+        id: bytes.text()?,
+        generation: bytes.i32()?,
+        protocol_type: take_option(bytes)?,
+        protocol_name: take_option(bytes)?,
+        leader: take_option(bytes)?,
+        rebalancing: bytes.flag()?,
+        since_ms: bytes.i64()?,
+        members: Vec::new(),
+    };
+    for _ in 0..bytes.u32()? {
+        let mut member = StoredMember {
+            id: bytes.text()?,
+            instance_id: take_option(bytes)?,
+            client: GroupClient { id: bytes.text()?, host: bytes.text()? },
+            session_timeout_ms: bytes.i32()?,
+            rebalance_timeout_ms: bytes.i32()?,
+            protocols: Vec::new(),
+            assignment: Bytes::new(),
+        };
+        for _ in 0..bytes.u32()? {
+            member.protocols.push(GroupProtocol { name: bytes.text()?, metadata: take_bytes(bytes)? });
+        }
+        member.assignment = take_bytes(bytes)?;
+        group.members.push(member);
+    }
+    Ok(group)
+}
+
+fn put_option(out: &mut Vec<u8>, text: &Option<Arc<str>>) {
+    out.push(u8::from(text.is_some()));
+    if let Some(text) = text {
+        put_text(out, text);
+    }
+}
+
+fn take_option(bytes: &mut Cursor<'_>) -> Result<Option<Arc<str>>, Corrupt> {
+    if bytes.flag()? { bytes.text().map(Some) } else { Ok(None) }
+}
+
+fn put_bytes(out: &mut Vec<u8>, bytes: &[u8]) {
+    out.extend_from_slice(&(bytes.len() as u32).to_le_bytes());
+    out.extend_from_slice(bytes);
+}
+
+fn take_bytes(bytes: &mut Cursor<'_>) -> Result<Bytes, Corrupt> {
+    let length = bytes.u32()? as usize;
+    bytes.take(length).map(Bytes::copy_from_slice)
+}
+
+/// How far a group has come in one partition.
+///
+/// | bytes | field | | bytes | field |
+/// | --- | --- | --- | --- | --- |
+/// | 4 | number of the group | | 8 | journaled time of the commit |
+/// | 4 | partition | | 8 | when to forget it, or -1 |
+/// | 8 | offset | | text | what the client keeps beside it |
+/// | 4 | leader epoch, or -1 | | | |
+#[derive(Clone, Debug)]
+pub(crate) struct Committed {
+    group: u32,
+    partition: u32,
+    offset: i64,
+    leader_epoch: i32,
+    commit_ms: i64,
+    expire_ms: i64,
+    /// Most clients keep nothing: then nothing is allocated.
+    metadata: Option<Arc<str>>,
+}
+
+impl Committed {
+    fn metadata_bytes(&self) -> u64 {
+        self.metadata.as_ref().map_or(0, |metadata| metadata.len() as u64)
+    }
+
+    fn position(&self) -> GroupPosition {
+        GroupPosition {
+            offset: GroupOffset {
+                offset: self.offset,
+                leader_epoch: self.leader_epoch,
+                metadata: self.metadata.clone().unwrap_or_default(),
+            },
+            commit_ms: self.commit_ms,
+            expire_ms: (self.expire_ms >= 0).then_some(self.expire_ms),
+        }
+    }
+}
+
+/// A committed offset and its times.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GroupPosition {
+    /// As the client committed it.
+    pub offset: GroupOffset,
+    /// Journaled time of the commit, milliseconds.
+    pub commit_ms: i64,
+    /// When the client wanted it forgotten, milliseconds.
+    pub expire_ms: Option<i64>,
+}
+
+impl Record for Committed {
+    fn write(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(&self.group.to_le_bytes());
+        out.extend_from_slice(&self.partition.to_le_bytes());
+        out.extend_from_slice(&self.offset.to_le_bytes());
+        out.extend_from_slice(&self.leader_epoch.to_le_bytes());
+        out.extend_from_slice(&self.commit_ms.to_le_bytes());
+        out.extend_from_slice(&self.expire_ms.to_le_bytes());
+        put_text(out, self.metadata.as_deref().unwrap_or_default());
+    }
+
+    fn read(bytes: &mut Cursor<'_>) -> Result<Committed, Corrupt> {
+        let committed = Committed {
+            group: bytes.u32()?,
+            partition: bytes.u32()?,
+            offset: bytes.i64()?,
+            leader_epoch: bytes.i32()?,
+            commit_ms: bytes.i64()?,
+            expire_ms: bytes.i64()?,
+            metadata: Some(bytes.text()?).filter(|metadata| !metadata.is_empty()),
+        };
+        if committed.expire_ms < -1 {
+            return Err(Corrupt::Value("an offset's expiry"));
+        }
+        Ok(committed)
+    }
+}
+
+impl Entry for Committed {
+    type Key = (u32, u32);
+
+    fn key(&self) -> (u32, u32) {
+        (self.group, self.partition)
+    }
+
+    fn rank(&self) -> i64 {
+        0
+    }
+
+    fn grows_with(&self, other: &Committed) -> bool {
+        self.group == other.group
+    }
+}
+
+/// All groups.
+#[derive(Clone, Debug)]
+pub(crate) struct Groups {
+    pub(crate) table: Table<Group>,
+    pub(crate) offsets: Shelf<Committed>,
+    by_name: BTreeMap<Arc<str>, u32>,
+    /// Partition and group of every offset. Derived.
+    by_partition: BTreeSet<(u32, u32)>,
+    /// Bytes of what clients keep beside offsets. Derived.
+    metadata_bytes: u64,
+    /// Groups that are gone. Derived.
+    debts: BTreeSet<u32>,
+}
+
+impl Groups {
+    /// Groups of restored containers; nothing where they contradict themselves.
+    pub(crate) fn of(table: Table<Group>, offsets: Shelf<Committed>) -> Option<Groups> {
+        let mut groups = Groups {
+            by_name: BTreeMap::new(),
+            by_partition: offsets.iter().map(|committed| (committed.partition, committed.group)).collect(),
+            metadata_bytes: offsets.iter().map(Committed::metadata_bytes).sum(),
+            debts: BTreeSet::new(),
+            table,
+            offsets,
+        };
+        for (number, group) in groups.table.iter() {
+            if group.gone {
+                groups.debts.insert(number);
+            } else if groups.by_name.insert(Arc::clone(&group.stored.id), number).is_some() {
+                return None;
+            }
+        }
+        let sound = groups.offsets.iter().all(|committed| groups.table.get(committed.group).is_some());
+        sound.then_some(groups)
+    }
+
+    /// What is stored of a group.
+    pub(crate) fn find(&self, id: &str) -> Option<(u32, &Arc<StoredGroup>)> {
+        let number = *self.by_name.get(id)?;
+        Some((number, &self.table.get(number).expect("a name belongs to a group").stored))
+    }
+
+    pub(crate) fn owes(&self) -> bool {
+        !self.debts.is_empty()
+    }
+
+    fn store(&mut self, lsn: Lsn, stored: &Arc<StoredGroup>) -> Result<u32, Refusal> {
+        if let Some(number) = self.by_name.get(&stored.id) {
+            self.table.update(lsn, *number, |group| *group = Group::new(Arc::clone(stored)));
+            return Ok(*number);
+        }
+        if self.table.count() >= limits::GROUPS_MAX {
+            return Err(Refusal::CoordinatorNotAvailable);
+        }
+        let number = self.table.insert(lsn, Group::new(Arc::clone(stored)));
+        self.by_name.insert(Arc::clone(&stored.id), number);
+        Ok(number)
+    }
+
+    fn remove(&mut self, lsn: Lsn, id: &str) -> Result<(), Refusal> {
+        let number = *self.by_name.get(id).ok_or(Refusal::GroupIdNotFound)?;
+        if !self.table.get(number).expect("a name belongs to a group").stored.members.is_empty() {
+            return Err(Refusal::NonEmptyGroup);
+        }
+        self.by_name.remove(id);
+        self.table.update(lsn, number, |group| group.gone = true);
+        self.debts.insert(number);
+        Ok(())
+    }
+
+    fn put(&mut self, lsn: Lsn, committed: Committed) -> Result<(), Refusal> {
+        let key = committed.key();
+        let known = self.offsets.get(key).map(Committed::metadata_bytes);
+        let metadata_bytes = self.metadata_bytes - known.unwrap_or(0) + committed.metadata_bytes();
+        if metadata_bytes > limits::OFFSET_METADATA_BYTES_MAX {
+            return Err(Refusal::OffsetMetadataTooLarge);
+        }
+        if known.is_some() {
+            self.offsets.update(lsn, key, |entry| *entry = committed);
+        } else if self.offsets.count() < limits::GROUP_OFFSETS_MAX {
+            self.by_partition.insert((committed.partition, committed.group));
+            self.offsets.insert(lsn, committed);
+        } else {
+            return Err(Refusal::CoordinatorNotAvailable);
+        }
+        self.metadata_bytes = metadata_bytes;
+        Ok(())
+    }
+
+    /// Takes away the first offsets of `from..until`; how many.
+    fn drain(&mut self, lsn: Lsn, from: (u32, u32), until: (u32, u32), count_max: usize) -> usize {
+        let taken = self.offsets.drain(lsn, from, until, count_max);
+        for committed in &taken {
+            self.metadata_bytes -= committed.metadata_bytes();
+            assert!(self.by_partition.remove(&(committed.partition, committed.group)), "both indexes agree");
+        }
+        taken.len()
+    }
+
+    fn take(&mut self, lsn: Lsn, (group, partition): (u32, u32)) -> bool {
+        self.drain(lsn, (group, partition), (group, partition.saturating_add(1)), 1) == 1
+    }
+
+    /// Takes away offsets of a partition that is gone; returns what is left of the budget, nothing where more wait.
+    pub(super) fn sweep_partition(&mut self, lsn: Lsn, partition: u32, budget: usize) -> usize {
+        let mut left = budget;
+        while let Some((_, group)) = self.by_partition.range((partition, 0)..=(partition, u32::MAX)).next().copied() {
+            if left < SCATTERED_COST {
+                return 0;
+            }
+            assert!(self.take(lsn, (group, partition)), "both indexes agree");
+            left -= SCATTERED_COST;
+        }
+        left
+    }
+
+    /// Pays off groups that are gone, within the budget.
+    pub(super) fn sweep(&mut self, lsn: Lsn, budget: usize) {
+        let mut left = budget;
+        while let Some(number) = self.debts.first().copied().filter(|_| left > 0) {
+            left -= self.drain(lsn, (number, 0), (number, u32::MAX), left);
+            if left > 0 {
+                self.table.remove(lsn, number);
+                self.debts.remove(&number);
+                left -= 1;
+            }
+        }
+    }
+
+    pub(super) fn check(&self) {
+        self.offsets.check();
+        let rebuilt = Groups::of(self.table.clone(), self.offsets.clone()).expect("groups contradict each other");
+        assert!(rebuilt.by_name == self.by_name && rebuilt.debts == self.debts, "names of groups");
+        assert!(rebuilt.by_partition == self.by_partition && rebuilt.metadata_bytes == self.metadata_bytes, "offsets");
+        assert!(self.table.iter().all(|(_, group)| group.stored.is_sound()), "a group contradicts itself");
+    }
+}
+
+impl Ledger {
+    pub(super) fn store_group(&mut self, group: &Arc<StoredGroup>) -> Result<(), Refusal> {
+        if !group.is_sound() {
+            return Err(Refusal::InvalidRequest);
+        }
+        self.groups.store(self.scalars.lsn, group).map(drop)
+    }
+
+    pub(super) fn remove_group(&mut self, id: &str) -> Result<(), Refusal> {
+        self.groups.remove(self.scalars.lsn, id)
+    }
+
+    pub(super) fn commit_offsets(&mut self, commit: &CommitOffsets) -> Vec<Result<(), Refusal>> {
+        let (lsn, commit_ms) = (self.scalars.lsn, self.scalars.clock_ms);
+        let found = self.groups.find(&commit.group).map(|(number, _)| number);
+        let simple = || Arc::new(StoredGroup::simple(Arc::clone(&commit.group), commit_ms));
+        let group = match found.map_or_else(|| self.groups.store(lsn, &simple()), Ok) {
+            Ok(group) => group,
+            Err(refusal) => return vec![Err(refusal); commit.offsets.len()],
+        };
+        let mut results = Vec::with_capacity(commit.offsets.len());
+        for (partition, offset) in &commit.offsets {
+            let committed = Committed {
+                group,
+                partition: partition.0,
+                offset: offset.offset,
+                leader_epoch: offset.leader_epoch,
+                commit_ms,
+                expire_ms: commit.expire_ms.map_or(-1, |expire_ms| expire_ms.max(0)),
+                metadata: Some(Arc::clone(&offset.metadata)).filter(|metadata| !metadata.is_empty()),
+            };
+            results.push(match self.living(*partition) {
+                Some(_) => self.groups.put(lsn, committed),
+                None => Err(Refusal::UnknownTopicOrPartition),
+            });
+        }
+        results
+    }
+
+    pub(super) fn remove_offsets(&mut self, group: &str, partitions: &[PartitionId]) -> u64 {
+        let lsn = self.scalars.lsn;
+        let Some((number, _)) = self.groups.find(group) else { return 0 };
+        partitions.iter().filter(|partition| self.groups.take(lsn, (number, partition.0))).count() as u64
+    }
+
+    /// What is stored of a group.
+    #[must_use]
+    pub fn group(&self, id: &str) -> Option<&Arc<StoredGroup>> {
+        self.groups.find(id).map(|(_, stored)| stored)
+    }
+
+    /// All groups behind this name, by name.
+    pub fn groups_behind(&self, after: Option<&str>) -> impl Iterator<Item = &Arc<StoredGroup>> {
+        use std::ops::Bound;
+        let from = after.map_or(Bound::Unbounded, Bound::Excluded);
+        let numbers = self.groups.by_name.range::<str, _>((from, Bound::Unbounded));
+        numbers.map(|(_, number)| &self.groups.table.get(*number).expect("a name belongs to a group").stored)
+    }
+
+    /// How far a group has come in a partition that lives.
+    #[must_use]
+    pub fn group_position(&self, id: &str, partition: PartitionId) -> Option<GroupPosition> {
+        self.living(partition)?;
+        let (number, _) = self.groups.find(id)?;
+        self.groups.offsets.get((number, partition.0)).map(Committed::position)
+    }
+
+    /// How far a group has come, from this partition on, in the order of the ledger's numbers.
+    pub fn group_positions(
+        &self,
+        id: &str,
+        from: PartitionId,
+    ) -> impl Iterator<Item = (PartitionId, GroupPosition)> + '_ {
+        let found = self.groups.find(id).map(|(number, _)| number);
+        found.into_iter().flat_map(move |number| {
+            let own = self.groups.offsets.from((number, from.0)).take_while(move |committed| committed.group == number);
+            let living = own.filter(|committed| self.living(PartitionId(committed.partition)).is_some());
+            living.map(|committed| (PartitionId(committed.partition), committed.position()))
+        })
+    }
+}
