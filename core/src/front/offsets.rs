@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use super::produce::unknown;
 use super::reads::{self, Blocks, Done, ReadKey};
 use super::rope::Rope;
-use super::stitch::next_batch;
+use super::stitch::{checksum, next_batch};
 use super::{Front, RequestId};
 use crate::api::{
     EndedPartition, EndedTopic, ListOffsetsRequest, ListOffsetsResponse, ListedOffset, ListedPartition, ListedTopic,
@@ -174,7 +174,7 @@ impl Front {
     fn search(&mut self, place: Place, extent: Extent, timestamp_ms: i64, turn: &mut Turn<'_>) {
         if let Some(pack) = self.hot.get(&extent.home) {
             let rope = Rope::new(pack.slices(extent.position, extent.bytes).collect());
-            let result = exact(&extent, rope, timestamp_ms, turn);
+            let result = exact(&extent, rope, timestamp_ms, false, turn);
             return self.place_offset(place, result);
         }
         match extent.home {
@@ -248,7 +248,7 @@ fn exact_cold(
     turn: &mut Turn<'_>,
 ) -> Result<ListedOffset, Refusal> {
     match reads::cut(extent, blocks) {
-        Some(pieces) => exact(extent, Rope::new(pieces), timestamp_ms, turn),
+        Some(pieces) => exact(extent, Rope::new(pieces), timestamp_ms, true, turn),
         None => {
             turn.note(Level::Error, format!("an object is too short for {extent:?}"));
             Err(Refusal::CorruptMessage)
@@ -256,19 +256,28 @@ fn exact_cold(
     }
 }
 
-/// The first record at or after a time among the batches of an extent.
-fn exact(extent: &Extent, mut rope: Rope, timestamp_ms: i64, turn: &mut Turn<'_>) -> Result<ListedOffset, Refusal> {
+/// The first record at or after a time among the batches of an extent. Bytes that did not stay in this process are
+/// checked against their checksums (`verify`), those of batches that are passed over too: their times decide.
+fn exact(
+    extent: &Extent,
+    mut rope: Rope,
+    timestamp_ms: i64,
+    verify: bool,
+    turn: &mut Turn<'_>,
+) -> Result<ListedOffset, Refusal> {
     let mut base = extent.start;
     while rope.bytes() > 0 {
         let (header, bytes) = next_batch(&rope, extent, base).map_err(|corrupt| {
             turn.note(Level::Error, format!("corrupt bytes: {}", corrupt.0));
             Refusal::CorruptMessage
         })?;
-        if header.timestamp_max < timestamp_ms {
-            rope.skip(bytes);
-        } else {
-            let batch = rope.take(bytes).join();
-            let found = records::first_at_or_after(&batch, base, timestamp_ms).map_err(|corrupt| {
+        let batch = rope.take(bytes);
+        if verify && checksum(&batch) != header.crc {
+            turn.note(Level::Error, format!("corrupt bytes: checksum of the batch at offset {base} of {extent:?}"));
+            return Err(Refusal::CorruptMessage);
+        }
+        if header.timestamp_max >= timestamp_ms {
+            let found = records::first_at_or_after(&batch.join(), base, timestamp_ms).map_err(|corrupt| {
                 turn.note(Level::Error, format!("corrupt records at offset {base} of {extent:?}: {corrupt:?}"));
                 Refusal::CorruptMessage
             })?;

@@ -108,7 +108,7 @@ impl Stitch {
 }
 
 /// The checksum that a batch's header should hold.
-fn checksum(batch: &Rope) -> u32 {
+pub(super) fn checksum(batch: &Rope) -> u32 {
     let mut digest = crc_fast::Digest::new(crc_fast::CrcAlgorithm::Crc32Iscsi);
     let mut skip = CHECKSUM_START;
     for piece in batch.pieces() {
