@@ -2,7 +2,11 @@
 //!
 //! A fetch *waits* until its partitions have something to say (or its time is up), *locates* the extents behind the
 //! wanted offsets, *reads* what is not hot, and is answered. Tails say where the newest extents are; the ledger knows
-//! the rest, and it alone says OFFSET_OUT_OF_RANGE. Where bytes moved between locating and reading, it locates again.
+//! the rest, and it alone says OFFSET_OUT_OF_RANGE.
+//!
+//! Cores hear of commits and spills one after the other: a tail may name bytes that this core has not heard of yet, or
+//! that have moved since. Then the ledger is asked where they are: its answer comes behind all that it said before, so
+//! this core has heard of what the answer names.
 //!
 //! Invariants: a fetch is in exactly one phase; it waits at most `wait_ms_max` once its partitions are known; a
 //! partition that cannot be read never spoils the answer for the others.
@@ -19,7 +23,7 @@ use crate::catalog::Catalog;
 use crate::error::Refusal;
 use crate::ids::{ConnectionId, CoreId, PartitionId, Ticket};
 use crate::limits::{FETCH_BYTES_MAX, LOCATES_MAX};
-use crate::message::{Advance, Located, Message, WatchId};
+use crate::message::{Advance, Ask, Located, Message, WatchId};
 use crate::placement;
 use crate::time::Instant;
 use crate::turn::Turn;
@@ -276,10 +280,15 @@ impl Front {
             let ticket = Ticket::draw(&mut self.tickets);
             self.fetch.locates.insert(ticket, (key, *item));
             fetch.located.push((*item, None));
-            let owner = placement::core_of(*partition, self.settings.cores);
             let core = self.settings.core;
             let (partition, offset) = (*partition, *offset);
-            turn.send(owner, Message::Locate { core, ticket, partition, offset, bytes_max });
+            if fetch.moved == 0 {
+                let owner = placement::core_of(partition, self.settings.cores);
+                turn.send(owner, Message::Locate { core, ticket, partition, offset, bytes_max });
+            } else {
+                let ask = Ask::Locate { partition, offset, bytes_max };
+                turn.send(CoreId(0), Message::Ask { core, ticket, ask });
+            }
         }
         fetch.phase = Phase::Locating { missing: fetch.located.len() };
     }
@@ -323,7 +332,7 @@ impl Front {
         }
     }
 
-    /// Bytes moved to another home while they were looked for: once more, from the start.
+    /// Bytes are not where they were looked for: once more, from the start.
     fn again(&mut self, key: FetchKey, mut fetch: Fetch, mut plan: Plan, turn: &mut Turn<'_>) {
         fetch.moved += 1;
         if fetch.moved > MOVED_MAX {

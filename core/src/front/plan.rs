@@ -39,6 +39,8 @@ struct Part {
 enum Source {
     Hot(Vec<Bytes>),
     Cold,
+    /// In the journal as far as the asker was told, and not in memory: spilled since, or not heard of yet.
+    Nowhere,
 }
 
 /// How a consumer is to be answered.
@@ -89,8 +91,8 @@ impl Plan {
                 (Some(pack), _) => Source::Hot(pack.slices(extent.position, extent.bytes).collect()),
                 (None, Home::Pack(_)) => Source::Cold,
                 (None, Home::Journal(_)) => {
-                    self.moved = true; // Spilled since it was located.
-                    Source::Cold
+                    self.moved = true;
+                    Source::Nowhere
                 }
             };
             chosen.push((*extent, source));
@@ -118,9 +120,7 @@ impl Plan {
     pub fn blocks(&self) -> BTreeSet<Block> {
         let chosen = self.parts.iter().filter_map(|part| part.found.as_ref().ok());
         let cold = chosen.flat_map(|(_, sources)| sources).filter(|(_, source)| matches!(source, Source::Cold));
-        cold.filter(|(extent, _)| matches!(extent.home, Home::Pack(_)))
-            .flat_map(|(extent, _)| reads::blocks_of(extent))
-            .collect()
+        cold.flat_map(|(extent, _)| reads::blocks_of(extent)).collect()
     }
 
     /// The cold read is over.
@@ -189,6 +189,7 @@ impl Plan {
                     Some(pieces)
                 }
                 Source::Cold => reads::cut(&extent, &self.blocks),
+                Source::Nowhere => None,
             };
             let Some(pieces) = pieces else {
                 // What was gathered before is sound; the fault is told when it stands first.
