@@ -8,6 +8,7 @@ use std::time::Instant as Moment;
 use apus::args::{self, Task};
 use apus::node::{Node, NodeSettings};
 use apus::start;
+use apus_coordinator::journal::JournalLimits;
 use apus_core::api::Broker;
 use apus_core::config::Config;
 use apus_core::ids::CoreId;
@@ -60,6 +61,7 @@ fn node(core: CoreId, config: &Arc<Config>) -> Node {
         core,
         cores: u16::try_from(config.cores).expect("cores are few"),
         advertised: advertised.collect(),
+        journal: JournalLimits::default(),
         config: Arc::clone(config),
     })
 }

@@ -12,6 +12,8 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
+use apus_coordinator::journal::JournalLimits;
+use apus_coordinator::ledger::Ledger;
 use apus_coordinator::machine::{Coordinator, CoordinatorConfig, CoordinatorEvent};
 use apus_core::api::Broker;
 use apus_core::config::{Config, StorePlace};
@@ -39,6 +41,8 @@ pub struct NodeSettings {
     pub config: Arc<Config>,
     /// This broker as each listener advertises it, in the order of the configuration.
     pub advertised: Vec<Broker>,
+    /// Sizes of the journal.
+    pub journal: JournalLimits,
 }
 
 /// The machines of core 0.
@@ -73,7 +77,7 @@ impl Node {
     /// A core that has heard nothing yet.
     #[must_use]
     pub fn new(settings: NodeSettings) -> Node {
-        let NodeSettings { core, cores, ref config, ref advertised } = settings;
+        let NodeSettings { core, cores, ref config, ref advertised, journal } = settings;
         let share = |bytes: u64| (bytes / u64::from(cores)).max(1);
         let front = FrontSettings {
             core,
@@ -93,7 +97,7 @@ impl Node {
                 put_rate_max: config.put_rate_max,
                 uploads_max: config.uploads_max,
             }),
-            coordinator: Coordinator::new(CoordinatorConfig::of(config, cores)),
+            coordinator: Coordinator::new(CoordinatorConfig { journal, ..CoordinatorConfig::of(config, cores) }),
         });
         Node {
             sessions: BTreeMap::new(),
@@ -414,9 +418,16 @@ impl Node {
         }
     }
 
-    /// The front, for tests that look at its bytes.
+    /// Nobody waits for an outcome: no request's bytes are in flight, no flush is undecided, nothing is to be journaled.
     #[must_use]
-    pub fn front(&self) -> &Front {
-        &self.front
+    pub fn is_idle(&self) -> bool {
+        let decided = self.head.as_ref().is_none_or(|head| head.packer.idle() && head.coordinator.idle());
+        self.front.idle() && decided
+    }
+
+    /// The ledger, where this core leads: for tests that compare it with the store.
+    #[must_use]
+    pub fn ledger(&self) -> Option<&Ledger> {
+        self.head.as_ref()?.coordinator.ledger()
     }
 }

@@ -2,6 +2,9 @@
 //!
 //! A write that is under way at a crash leaves any subset of its 4 KiB blocks; a segment that is being made or removed
 //! is there whole or not at all, because a real one gets its name only when it is complete. What was answered stays.
+//!
+//! It may be full, which refuses new segments and nothing else; and it may break, which leaves of a write what a crash
+//! would.
 
 use std::collections::BTreeMap;
 
@@ -9,6 +12,8 @@ use apus_core::limits::JOURNAL_BLOCK_BYTES;
 use apus_core::time::Rng;
 use apus_core::world::{DiskFailure, DiskReply, DiskRequest};
 use bytes::{Bytes, BytesMut};
+
+use crate::plan::DiskFaults;
 
 /// A segment: its length, and the blocks of it that are not zero.
 #[derive(Clone, Debug, Default)]
@@ -27,9 +32,27 @@ pub struct Disk {
     segments: BTreeMap<u64, Segment>,
     under_way: BTreeMap<DiskKey, DiskRequest>,
     numbers: u64,
+    faults: DiskFaults,
+    is_full: bool,
 }
 
 impl Disk {
+    /// An empty disk.
+    pub fn new(faults: DiskFaults) -> Disk {
+        Disk { faults, ..Disk::default() }
+    }
+
+    /// From now on nothing breaks, and there is room.
+    pub fn heal(&mut self) {
+        self.faults = DiskFaults::default();
+        self.is_full = false;
+    }
+
+    /// Takes the room away, or gives it back.
+    pub fn toggle_room(&mut self) {
+        self.is_full = self.faults.fills_up && !self.is_full;
+    }
+
     /// A request reaches the disk; it takes effect when it ends.
     pub fn begin(&mut self, request: DiskRequest) -> DiskKey {
         self.numbers += 1;
@@ -39,8 +62,17 @@ impl Disk {
     }
 
     /// The request ends, unless a crash ended it before.
-    pub fn end(&mut self, key: DiskKey) -> Option<Result<DiskReply, DiskFailure>> {
+    pub fn end(&mut self, key: DiskKey, rng: &mut Rng) -> Option<Result<DiskReply, DiskFailure>> {
         let request = self.under_way.remove(&key)?;
+        if self.faults.breaks.is_some_and(|one_in| rng.chance(one_in)) {
+            if let DiskRequest::Write { segment, position, pieces } = &request {
+                self.tear(*segment, *position, pieces, rng);
+            }
+            return Some(Err(DiskFailure::Broken("input/output error".into())));
+        }
+        if self.is_full && matches!(request, DiskRequest::Create { .. }) {
+            return Some(Err(DiskFailure::Full));
+        }
         Some(self.apply(request))
     }
 

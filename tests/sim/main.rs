@@ -6,6 +6,7 @@
 mod checker;
 mod client;
 mod disk;
+mod plan;
 mod seeds;
 mod store;
 mod world;

@@ -8,13 +8,18 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use apus_core::batch::{BatchHeader, checksum};
 use apus_core::limits::BLOCK_BYTES;
 use apus_core::time::{Instant, Rng};
 use apus_core::world::{Condition, Etag, Failure, Listed, ObjectKey, StoreReply, StoreRequest};
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
+
+use crate::plan::StoreFaults;
 
 /// How long an upload in doubt may stay on its way.
 const LATE_MS_MAX: u64 = 5_000;
+/// How long a slow answer takes: longer than any producer waits.
+const SLOW_US_MAX: u64 = 12_000_000;
 
 /// A PUT that nobody waits for any more, and that may yet take effect.
 #[derive(Debug)]
@@ -32,27 +37,57 @@ pub struct Store {
     listed: Vec<Listed>,
     versions: u64,
     late: Vec<Late>,
-    /// One request of so many fails; nothing: none does.
-    faults: Option<u64>,
-    /// Some of these for want of room.
+    faults: StoreFaults,
+    /// Some requests fail for want of room.
     pub has_quota: bool,
+    /// Damaged bytes come with a checksum that fits them.
+    pub hides_damage: bool,
 }
 
 impl Store {
     /// An empty store.
-    pub fn new(faults: Option<u64>) -> Store {
-        Store { objects: BTreeMap::new(), listed: Vec::new(), versions: 0, late: Vec::new(), faults, has_quota: false }
+    pub fn new(faults: StoreFaults) -> Store {
+        Store {
+            objects: BTreeMap::new(),
+            listed: Vec::new(),
+            versions: 0,
+            late: Vec::new(),
+            faults,
+            has_quota: false,
+            hides_damage: false,
+        }
     }
 
     /// From now on nothing fails; what is on its way stays so.
     pub fn heal(&mut self) {
-        self.faults = None;
+        self.faults = StoreFaults::default();
+    }
+
+    /// Everything that is there.
+    pub fn keys(&self) -> impl Iterator<Item = &ObjectKey> {
+        self.objects.keys()
+    }
+
+    /// The bytes of an object.
+    pub fn bytes(&self, key: &ObjectKey) -> Option<&Bytes> {
+        self.objects.get(key).map(|(bytes, _)| bytes)
+    }
+
+    /// Takes an object away that nobody asked to delete.
+    pub fn lose(&mut self, key: &ObjectKey) {
+        self.objects.remove(key);
+    }
+
+    /// How much longer than usual the next answer takes, in microseconds.
+    pub fn dawdles(&self, rng: &mut Rng) -> u64 {
+        let is_slow = self.faults.slow.is_some_and(|one_in| rng.chance(one_in));
+        if is_slow { rng.below(SLOW_US_MAX) } else { 0 }
     }
 
     /// The request takes effect, or does not, and is answered.
     pub fn answer(&mut self, request: StoreRequest, now: Instant, rng: &mut Rng) -> StoreReply {
         self.land(now);
-        let fails = self.faults.is_some_and(|one_in| rng.chance(one_in));
+        let fails = self.faults.fails.is_some_and(|one_in| rng.chance(one_in));
         let refusal = || Failure::Definite("503 slow down".into());
         match request {
             StoreRequest::Put { key, body, condition } => {
@@ -61,6 +96,7 @@ impl Store {
             }
             StoreRequest::Get { .. } if fails => StoreReply::Get(Err(refusal())),
             StoreRequest::Block { .. } if fails => StoreReply::Block(Err(refusal())),
+            StoreRequest::List { .. } if fails && rng.chance(3) => StoreReply::List(Err(refusal())),
             StoreRequest::Head { .. } if fails => StoreReply::Head(Err(refusal())),
             StoreRequest::Delete { keys } if fails => self.delete_some(keys, rng),
             StoreRequest::Get { key, range } => StoreReply::Get(self.find(&key).map(|(bytes, etag)| match range {
@@ -69,13 +105,14 @@ impl Store {
             })),
             StoreRequest::Block { key, index } => {
                 let start = u64::from(index) * BLOCK_BYTES;
-                StoreReply::Block(self.find(&key).map(|(bytes, _)| cut(bytes, start, start + BLOCK_BYTES)))
+                let block = self.find(&key).map(|(bytes, _)| cut(bytes, start, start + BLOCK_BYTES));
+                StoreReply::Block(block.map(|block| self.damage(block, rng)))
             }
             StoreRequest::Head { key } => {
                 StoreReply::Head(self.find(&key).map(|(bytes, etag)| (bytes.len() as u64, etag.clone())))
             }
             StoreRequest::List { prefix, after, count_max } => {
-                StoreReply::List(Ok(self.list(fails, &prefix, after.as_ref(), count_max)))
+                StoreReply::List(Ok(self.list(fails, &prefix, after.as_ref(), count_max, rng)))
             }
             StoreRequest::Delete { keys } => {
                 keys.iter().for_each(|key| drop(self.objects.remove(key)));
@@ -155,8 +192,17 @@ impl Store {
         self.objects.get(key).ok_or(Failure::Missing)
     }
 
-    fn list(&mut self, stale: bool, prefix: &str, after: Option<&ObjectKey>, count_max: u16) -> Vec<Listed> {
-        if !stale {
+    /// Sometimes a listing of before, and sometimes one that leaves names out.
+    fn list(
+        &mut self,
+        fails: bool,
+        prefix: &str,
+        after: Option<&ObjectKey>,
+        count_max: u16,
+        rng: &mut Rng,
+    ) -> Vec<Listed> {
+        let is_stale = fails && rng.chance(2);
+        if !is_stale {
             let listed = |(key, (bytes, _)): (&ObjectKey, &(Bytes, Etag))| Listed {
                 key: key.clone(),
                 bytes: bytes.len() as u64,
@@ -165,8 +211,37 @@ impl Store {
         }
         let wanted =
             |listed: &&Listed| listed.key.as_str().starts_with(prefix) && after.is_none_or(|after| listed.key > *after);
-        self.listed.iter().filter(wanted).take(usize::from(count_max)).cloned().collect()
+        let listed = self.listed.iter().filter(wanted).take(usize::from(count_max)).cloned();
+        if fails && !is_stale { listed.filter(|_| !rng.chance(3)).collect() } else { listed.collect() }
     }
+
+    /// Cuts a block short, or changes a byte of it.
+    fn damage(&self, block: Bytes, rng: &mut Rng) -> Bytes {
+        if block.is_empty() || !self.faults.damages.is_some_and(|one_in| rng.chance(one_in)) {
+            return block;
+        }
+        if self.hides_damage {
+            return with_other_records(&block);
+        }
+        let at = rng.below(block.len() as u64) as usize;
+        if rng.chance(3) {
+            return block.slice(..at);
+        }
+        let mut copy = BytesMut::from(&block[..]);
+        copy[at] ^= 1 << rng.below(8);
+        copy.freeze()
+    }
+}
+
+/// The block with another last byte of its first batch, and the checksum that fits.
+fn with_other_records(block: &Bytes) -> Bytes {
+    let mut copy = BytesMut::from(&block[..]);
+    let length = BatchHeader::read(block).and_then(|header| header.bytes()).filter(|length| *length <= block.len());
+    let Some(length) = length else { return block.clone() };
+    copy[length - 2] ^= 0xff;
+    let crc = checksum(&copy[..length]);
+    copy[17..21].copy_from_slice(&crc.to_be_bytes());
+    copy.freeze()
 }
 
 fn cut(bytes: &Bytes, start: u64, end: u64) -> Bytes {
@@ -193,14 +268,18 @@ mod tests {
 
     #[test]
     fn keeps_the_contract_of_every_store() {
-        let (mut store, mut now, mut rng) = (Store::new(None), Instant(0), Rng::new(1));
+        let (mut store, mut now, mut rng) = (Store::new(StoreFaults::default()), Instant(0), Rng::new(1));
         apus_store::contract::calm("calm", &mut |requests| ask(&mut store, requests, &mut now, &mut rng));
     }
 
     #[test]
     fn keeps_the_contract_in_a_storm() {
         for seed in 0..20 {
-            let (mut store, mut now, mut rng) = (Store::new(Some(2 + seed % 4)), Instant(0), Rng::new(seed));
+            let (mut store, mut now, mut rng) = (
+                Store::new(StoreFaults { fails: Some(2 + seed % 4), ..StoreFaults::default() }),
+                Instant(0),
+                Rng::new(seed),
+            );
             apus_store::contract::stormy("storm", &mut |requests| ask(&mut store, requests, &mut now, &mut rng));
         }
     }

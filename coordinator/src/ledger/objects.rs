@@ -179,6 +179,14 @@ impl Objects {
         true
     }
 
+    /// Packs with a live extent.
+    pub(crate) fn live(&self) -> impl Iterator<Item = PackId> + '_ {
+        self.table.iter().filter(|(_, object)| object.live_extents > 0).filter_map(|(_, object)| match object.home {
+            Home::Pack(pack) => Some(pack),
+            Home::Journal(_) => None,
+        })
+    }
+
     /// Packs that died before this time, the longest dead first.
     pub(crate) fn dead(&self, before_ms: i64) -> impl Iterator<Item = PackId> + '_ {
         self.dead.iter().take_while(move |(died_ms, _)| *died_ms < before_ms).map(|(_, pack)| *pack)

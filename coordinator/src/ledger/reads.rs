@@ -206,6 +206,11 @@ impl Ledger {
         self.objects.inline().map(|(lsn, _)| lsn)
     }
 
+    /// Packs in which an extent lives.
+    pub fn live_packs(&self) -> impl Iterator<Item = PackId> + '_ {
+        self.objects.live()
+    }
+
     /// Packs without a live extent that died before this journaled time, the longest dead first.
     pub fn dead_objects(&self, before_ms: i64) -> impl Iterator<Item = PackId> + '_ {
         self.objects.dead(before_ms)

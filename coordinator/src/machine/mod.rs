@@ -18,6 +18,7 @@ use apus_core::world::{DiskFailure, DiskReply, StoreReply};
 
 use crate::boot::{Boot, Booted};
 use crate::journal::JournalLimits;
+use crate::ledger::Ledger;
 pub(crate) use commit::PACKER;
 use leader::Leader;
 use tickets::Tickets;
@@ -205,6 +206,15 @@ impl Coordinator {
             Stage::Boots(_) => false,
             Stage::Leads(leader) => leader.idle(),
             Stage::Cold | Stage::Stopped | Stage::Halted => true,
+        }
+    }
+
+    /// The ledger, once it is recovered.
+    #[must_use]
+    pub fn ledger(&self) -> Option<&Ledger> {
+        match &self.stage {
+            Stage::Leads(leader) => Some(&leader.ledger),
+            Stage::Cold | Stage::Boots(_) | Stage::Stopped | Stage::Halted => None,
         }
     }
 

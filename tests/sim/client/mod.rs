@@ -1,33 +1,41 @@
-//! Clients that speak bytes: a link with its frames, and what producers and consumers do on it.
+//! Clients that speak bytes: a link with its frames, and what producers, consumers and admins do on it.
 
+pub mod admin;
 pub mod consumer;
+mod link;
 pub mod producer;
-
-use std::collections::VecDeque;
+pub mod topic;
 
 use apus_core::ids::Uuid;
 use apus_core::time::{Instant, Rng, WallTime};
-use apus_net::wire::client::{decode_response, encode_request};
+use apus_net::wire::client::decode_response;
 use apus_net::wire::schema::Message;
 use apus_net::wire::schema::metadata::{MetadataRequest, MetadataRequestTopic, MetadataResponse};
-use apus_net::wire::schema::topics::{CreatableTopic, CreateTopicsRequest, CreateTopicsResponse};
-use apus_net::wire::writer::Writer;
-use bytes::{Buf, Bytes, BytesMut};
+use apus_net::wire::schema::topics::{CreatableTopic, CreatableTopicConfig, CreateTopicsRequest, CreateTopicsResponse};
+use bytes::Bytes;
 
 use crate::checker::Checker;
+use admin::Admin;
 use consumer::Consumer;
+pub use link::Link;
 use producer::Producer;
+use topic::Topic;
 
-/// A question must be answered within this, also while faults last.
-const ANSWER_MS_MAX: u64 = 120_000;
 /// Error codes of Kafka's.
 pub const NONE: i16 = 0;
+pub const OUT_OF_RANGE: i16 = 1;
+pub const CORRUPT: i16 = 2;
 pub const UNKNOWN_TOPIC: i16 = 3;
+pub const NO_LEADER: i16 = 5;
 /// What old versions are told instead of a storage error.
 pub const NOT_LEADER: i16 = 6;
 pub const TIMED_OUT: i16 = 7;
+pub const NO_COORDINATOR: i16 = 15;
 pub const TOPIC_EXISTS: i16 = 36;
 pub const STORAGE: i16 = 56;
+pub const UNKNOWN_ID: i16 = 100;
+/// Between two looks for a topic that was not there.
+const LOOK_MS: u64 = 100;
 
 /// What a client may know and do while it is called.
 pub struct Desk<'a> {
@@ -37,10 +45,14 @@ pub struct Desk<'a> {
     pub checker: &'a mut Checker,
     /// Retries go out without their sequence: a broker that forgot them.
     pub forgets_sequences: bool,
+    /// The broker said of so many reads that their bytes are damaged.
+    pub damages_named: u64,
     /// Frames to send, in order.
     pub out: Vec<Bytes>,
     /// When to be called again.
     pub wake_at: Instant,
+    /// A topic was not there, or was another one: look again.
+    pub is_lost: bool,
 }
 
 impl Desk<'_> {
@@ -48,16 +60,19 @@ impl Desk<'_> {
     pub fn again_in(&mut self, milliseconds: u64) {
         self.wake_at = self.wake_at.min(self.now.after_ms(milliseconds));
     }
-}
 
-/// A topic that clients use, and how it comes to be.
-#[derive(Clone, Debug)]
-pub struct Topic {
-    pub name: String,
-    pub partitions: i32,
-    /// Created by CreateTopics; else by asking for it.
-    pub created: bool,
-    pub id: Uuid,
+    /// A topic is not there: right only where somebody deletes it.
+    pub fn lost(&mut self, topic: &Topic, code: i16) {
+        assert!(topic.is_deleted, "nobody deletes {}, and the answer is {code}", topic.name);
+        self.is_lost = true;
+        self.again_in(LOOK_MS);
+    }
+
+    /// Damaged bytes were refused: right only where the broker says that some are.
+    pub fn damaged(&mut self) {
+        assert!(self.damages_named > 0, "a client hears of damage that the broker never named");
+        self.again_in(20);
+    }
 }
 
 /// Where a client stands before its work begins.
@@ -66,43 +81,6 @@ enum Stage {
     Creating,
     Describing { must_exist: bool },
     Working,
-}
-
-/// Frames and their order.
-#[derive(Debug, Default)]
-pub struct Link {
-    writer: Writer,
-    correlation: i32,
-    asked: VecDeque<(i32, i16, Instant)>,
-    inbound: BytesMut,
-}
-
-impl Link {
-    /// Sends a request.
-    pub fn ask<'a, M: Message<'a>>(&mut self, version: i16, message: &M, desk: &mut Desk<'_>) {
-        self.correlation += 1;
-        let frame = encode_request(&mut self.writer, version, self.correlation, Some("sim"), message);
-        self.asked.push_back((self.correlation, version, desk.now));
-        desk.out.push(frame.contiguous());
-    }
-
-    /// Questions without an answer.
-    pub fn asked(&self) -> usize {
-        self.asked.len()
-    }
-
-    fn frame(&mut self) -> Option<(Bytes, i16)> {
-        let length = u32::from_be_bytes(*self.inbound.first_chunk()?) as usize;
-        if self.inbound.len() < 4 + length {
-            return None;
-        }
-        self.inbound.advance(4);
-        let frame = self.inbound.split_to(length).freeze();
-        let (correlation, version, _) = self.asked.pop_front().expect("an answer that nobody asked for");
-        let found = i32::from_be_bytes(*frame.first_chunk().expect("an answer has a header"));
-        assert!(found == correlation, "answers out of order: {found} instead of {correlation}");
-        Some((frame, version))
-    }
 }
 
 /// The answer, in the schema's words.
@@ -115,6 +93,7 @@ pub fn read<'a, M: Message<'a>>(frame: &'a [u8], version: i16) -> M {
 pub enum Role {
     Producer(Producer),
     Consumer(Consumer),
+    Admin(Admin),
 }
 
 /// One client.
@@ -123,13 +102,17 @@ pub struct Client {
     link: Link,
     topics: Vec<Topic>,
     stage: Stage,
+    /// What it knows of its topics is to be asked again, once nothing else is asked, and not before then.
+    is_lost: bool,
+    look_at: Instant,
     pub role: Role,
 }
 
 impl Client {
     /// A client that works on these topics.
     pub fn new(topics: Vec<Topic>, role: Role) -> Client {
-        Client { link: Link::default(), topics, stage: Stage::Creating, role }
+        let stage = if matches!(role, Role::Admin(_)) { Stage::Working } else { Stage::Creating };
+        Client { link: Link::default(), topics, stage, is_lost: false, look_at: Instant(0), role }
     }
 
     /// True when it has nothing left to do.
@@ -137,58 +120,65 @@ impl Client {
         match &self.role {
             Role::Producer(producer) => producer.is_done(),
             Role::Consumer(consumer) => consumer.is_done(),
+            Role::Admin(admin) => admin.is_done(),
         }
     }
 
     /// A connection stands.
     pub fn connected(&mut self, desk: &mut Desk<'_>) {
-        self.link = Link { correlation: self.link.correlation, ..Link::default() };
-        if self.stage == Stage::Working {
-            return self.work(desk);
-        }
-        self.prepare(desk);
+        self.link.reset();
+        self.woken(desk);
     }
 
     /// The connection is gone; questions without answer are to be asked again.
     pub fn disconnected(&mut self) {
-        self.link.asked.clear();
-        self.link.inbound.clear();
+        self.link.reset();
         match &mut self.role {
             Role::Producer(producer) => producer.disconnected(),
             Role::Consumer(consumer) => consumer.disconnected(),
+            Role::Admin(admin) => admin.disconnected(),
         }
     }
 
     /// Bytes came.
     pub fn received(&mut self, bytes: &[u8], desk: &mut Desk<'_>) {
-        self.link.inbound.extend_from_slice(bytes);
+        self.link.take(bytes);
         while let Some((frame, version)) = self.link.frame() {
             match self.stage {
                 Stage::Creating => self.created(&frame, version, desk),
                 Stage::Describing { must_exist } => self.described(&frame, version, must_exist, desk),
                 Stage::Working => match &mut self.role {
-                    Role::Producer(producer) => producer.answered(&frame, version, desk),
-                    Role::Consumer(consumer) => consumer.answered(&frame, version, desk),
+                    Role::Producer(producer) => producer.answered(&self.topics, &frame, version, desk),
+                    Role::Consumer(consumer) => consumer.answered(&self.topics, &frame, version, desk),
+                    Role::Admin(admin) => admin.answered(&frame, version, desk),
                 },
             }
         }
+        self.is_lost |= desk.is_lost;
         self.woken(desk);
     }
 
     /// Time passed, or something came: goes on where it can.
     pub fn woken(&mut self, desk: &mut Desk<'_>) {
-        if self.stage == Stage::Working {
+        if self.is_lost {
+            desk.wake_at = desk.wake_at.min(self.look_at.max(desk.now.after_ms(1)));
+        }
+        if self.stage != Stage::Working {
+            if self.link.asked() == 0 {
+                self.prepare(desk);
+            }
+        } else if !self.is_lost || (desk.now < self.look_at && self.topics.iter().any(Topic::is_known)) {
             self.work(desk);
         } else if self.link.asked() == 0 {
+            self.stage = Stage::Describing { must_exist: false };
             self.prepare(desk);
         }
     }
 
-    /// No question is older than any client's patience.
+    /// No question is older than its asker's patience.
     pub fn check(&self, now: Instant) {
-        if let Some((correlation, _, asked_at)) = self.link.asked.front() {
-            let late = asked_at.after_ms(ANSWER_MS_MAX) < now;
-            assert!(!late, "a client waits for ever for the answer to {correlation}: {:?}", self.role);
+        if let Some(correlation) = self.link.overdue(now) {
+            panic!("a client waits for ever for the answer to {correlation}: {:?}", self.role);
         }
     }
 
@@ -196,25 +186,21 @@ impl Client {
         match &mut self.role {
             Role::Producer(producer) => producer.work(&self.topics, &mut self.link, desk),
             Role::Consumer(consumer) => consumer.work(&self.topics, &mut self.link, desk),
+            Role::Admin(admin) => admin.work(&mut self.link, desk),
         }
     }
 
     /// Creates what is to be created, then asks what there is.
     fn prepare(&mut self, desk: &mut Desk<'_>) {
         if self.stage == Stage::Creating {
-            let create = |topic: &Topic| CreatableTopic {
-                name: leak(&topic.name),
-                num_partitions: topic.partitions,
-                replication_factor: -1,
-                ..Default::default()
-            };
-            let topics = self.topics.iter().filter(|topic| topic.created).map(create).collect();
-            let request = CreateTopicsRequest { topics, timeout_ms: 5_000, validate_only: false };
-            return self.link.ask(7, &request, desk);
+            let created = self.topics.iter().filter(|topic| topic.is_created && !topic.is_deleted);
+            return self.link.ask(7, &creation(created), desk);
         }
-        let describe = |topic: &Topic| MetadataRequestTopic { topic_id: Uuid::ZERO, name: Some(leak(&topic.name)) };
+        let describe = |topic: &Topic| MetadataRequestTopic { topic_id: Uuid::ZERO, name: Some(topic.name) };
         let topics = Some(self.topics.iter().map(describe).collect());
-        let request = MetadataRequest { topics, allow_auto_topic_creation: true, ..Default::default() };
+        // What an admin deleted is not to come again by being asked for.
+        let allow_auto_topic_creation = !self.topics.iter().any(|topic| topic.is_deleted);
+        let request = MetadataRequest { topics, allow_auto_topic_creation, ..Default::default() };
         self.link.ask(12, &request, desk);
     }
 
@@ -232,33 +218,47 @@ impl Client {
 
     fn described(&mut self, frame: &Bytes, version: i16, must_exist: bool, desk: &mut Desk<'_>) {
         let answer: MetadataResponse<'_> = read(frame, version);
-        let mut known = 0;
+        let (mut are_known, mut are_all) = (true, true);
         for topic in &mut self.topics {
-            let found = answer.topics.iter().find(|found| found.name == Some(&topic.name));
+            let found = answer.topics.iter().find(|found| found.name == Some(topic.name));
             let found = found.unwrap_or_else(|| panic!("Metadata leaves out {}", topic.name));
-            if found.error_code != NONE {
-                let allowed = matches!(found.error_code, UNKNOWN_TOPIC | 5 | TIMED_OUT | STORAGE);
-                assert!(allowed, "Metadata answers {} for {}", found.error_code, topic.name);
-                assert!(!(must_exist && topic.created), "{} was created for me and is unknown to me", topic.name);
+            if found.error_code == NONE {
+                assert!(found.partitions.len() == topic.partitions as usize, "{} has other partitions", topic.name);
+                topic.id = found.topic_id;
                 continue;
             }
-            assert!(found.partitions.len() == topic.partitions as usize, "{} has other partitions", topic.name);
-            topic.id = found.topic_id;
-            known += 1;
+            let allowed = matches!(found.error_code, UNKNOWN_TOPIC | NO_LEADER | TIMED_OUT | STORAGE);
+            assert!(allowed, "Metadata answers {} for {}", found.error_code, topic.name);
+            let is_promised = must_exist && topic.is_created && !topic.is_deleted;
+            assert!(!is_promised, "{} was created for me and is unknown to me", topic.name);
+            topic.id = Uuid::ZERO;
+            are_all = false;
+            are_known &= topic.is_deleted;
         }
-        if known == self.topics.len() {
+        self.is_lost = !are_all;
+        self.look_at = desk.now.after_ms(LOOK_MS);
+        desk.is_lost = false;
+        if are_known {
             self.stage = Stage::Working;
-        } else {
-            desk.again_in(20);
+        }
+        if !are_all {
+            desk.again_in(LOOK_MS);
         }
     }
 }
 
-/// A name for as long as a request is built; the names of a simulation are few.
-pub fn leak(name: &str) -> &'static str {
-    match name {
-        "orders" => "orders",
-        "clicks" => "clicks",
-        other => panic!("no topic of the simulation: {other}"),
-    }
+/// The request that creates these topics.
+fn creation<'a>(topics: impl Iterator<Item = &'a Topic>) -> CreateTopicsRequest<'a> {
+    let create = |topic: &'a Topic| CreatableTopic {
+        name: topic.name,
+        num_partitions: topic.partitions,
+        replication_factor: -1,
+        configs: topic.retention.iter().map(config).collect(),
+        ..Default::default()
+    };
+    CreateTopicsRequest { topics: topics.map(create).collect(), timeout_ms: 5_000, validate_only: false }
+}
+
+fn config(limit: &topic::Limit) -> CreatableTopicConfig<'_> {
+    CreatableTopicConfig { name: limit.key, value: Some(&limit.text) }
 }

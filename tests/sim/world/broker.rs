@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use apus::node::{Node, NodeSettings};
+use apus_coordinator::ledger::Ledger;
 use apus_core::api::Broker;
 use apus_core::ids::{ConnectionId, CoreId, Ticket};
 use apus_core::time::{Instant, Rng};
@@ -10,7 +11,7 @@ use apus_core::turn::{Counters, Effect, Event, Turn};
 use apus_core::world::{DiskReply, DiskRequest};
 
 use super::{Happening, Inside, World, fingerprint};
-use crate::seeds::Sabotage;
+use crate::plan::Sabotage;
 
 /// One core and what it has not heard yet.
 pub struct Core {
@@ -31,6 +32,8 @@ pub struct Life {
     /// So many effects until the power goes.
     pub effects_left: u64,
     pub serves: bool,
+    /// The disk refused something: the broker may halt.
+    is_excused: bool,
 }
 
 impl Life {
@@ -39,7 +42,12 @@ impl Life {
     }
 
     pub fn is_idle(&self) -> bool {
-        self.cores.iter().all(|core| core.node.front().idle())
+        self.cores.iter().all(|core| core.node.is_idle())
+    }
+
+    /// The ledger, once it is recovered.
+    pub fn ledger(&self) -> Option<&Ledger> {
+        self.cores.first()?.node.ledger()
     }
 
     /// When everything that one core said to another has arrived.
@@ -60,6 +68,7 @@ impl World {
                 cores,
                 config: std::sync::Arc::clone(&self.config),
                 advertised: advertised.clone(),
+                journal: self.plan.journal,
             }),
             queue: VecDeque::new(),
             rng: rng.fork(),
@@ -71,7 +80,7 @@ impl World {
         let rng = &mut self.rng;
         let cores: Vec<Core> = (0..cores).map(|index| core(index, rng)).collect();
         let effects_left = if self.crashes_left > 0 { 1 + rng.below(self.plan.effects_max) } else { u64::MAX };
-        self.life = Some(Life { cores, last_message: BTreeMap::new(), effects_left, serves: false });
+        self.life = Some(Life { cores, last_message: BTreeMap::new(), effects_left, serves: false, is_excused: false });
         self.turn(CoreId(0), |core, turn| core.boot(turn));
     }
 
@@ -79,7 +88,6 @@ impl World {
     pub(super) fn crash(&mut self) {
         self.trace(&|| "CRASH".to_owned());
         self.life = None;
-        self.crashes_left = self.crashes_left.saturating_sub(1);
         self.disk.crash(&mut self.rng);
         let connections: Vec<ConnectionId> = self.wires.keys().copied().collect();
         for connection in connections {
@@ -92,6 +100,13 @@ impl World {
         self.checker.crashed();
         let delay = self.delay(10_000, 1_000_000);
         self.at(delay, Happening::Boot);
+    }
+
+    /// The broker must not go on: somebody starts it again, once.
+    fn halt(&mut self, why: &str) {
+        let is_excused = self.life.as_ref().is_some_and(|life| life.is_excused);
+        assert!(is_excused, "the broker halted: {why}");
+        self.crash();
     }
 
     /// Something has happened to a core.
@@ -120,7 +135,8 @@ impl World {
             Inside::Closed(core, connection) => self.queue(core, Event::Closed { connection }),
             Inside::Stored(core, ticket, reply) => self.queue(core, Event::Stored { ticket, reply: *reply }),
             Inside::Disk { key, ticket } => {
-                let result = self.disk.end(key).expect("no crash ended it");
+                let result = self.disk.end(key, &mut self.rng).expect("no crash ended it");
+                self.life.as_mut().expect("it runs").is_excused |= result.is_err();
                 if let Some(ticket) = ticket {
                     self.queue(CoreId(0), Event::Disk { ticket, result });
                 }
@@ -167,9 +183,13 @@ impl World {
             let life = self.life.as_mut().expect("it runs");
             life.effects_left -= 1;
             if life.effects_left == 0 {
+                self.crashes_left = self.crashes_left.saturating_sub(1);
                 return self.crash();
             }
             self.trace(&|| format!("  {core} {}", summary(&effect)));
+            if let Effect::Halt { why } = effect {
+                return self.halt(&why);
+            }
             self.perform(core, effect);
         }
         let target = &mut self.life.as_mut().expect("it runs").cores[usize::from(core.0)];
@@ -195,7 +215,9 @@ impl World {
                 let (delay, life) = (self.delay(3_000, 80_000), self.lives);
                 self.at(delay, Happening::Store { life, core, ticket, request: Box::new(request) });
             }
-            Effect::Warm { .. } | Effect::Note { .. } => {}
+            // The cache may lose anything at any time: this one loses everything.
+            Effect::Warm { key, body } => self.check_warmed(&key, &body),
+            Effect::Note { text, .. } => self.damages_named += u64::from(names_damage(&text)),
             Effect::Disk { ticket, request } => self.ask_disk(ticket, request),
             Effect::Wake { at } => {
                 self.life.as_mut().expect("it runs").cores[usize::from(core.0)].wake_at = at.max(self.now);
@@ -207,21 +229,22 @@ impl World {
             Effect::Again => self.queue(core, Event::Again),
             Effect::Serve => self.life.as_mut().expect("it runs").serves = true,
             Effect::Stopped => self.life.as_mut().expect("it runs").cores[usize::from(core.0)].is_stopped = true,
-            Effect::Halt { why } => panic!("the broker halted: {why}"),
+            Effect::Halt { .. } => unreachable!("a halt is not performed"),
         }
     }
 
     fn ask_disk(&mut self, ticket: Ticket, request: DiskRequest) {
-        let early = self.sabotaged(Sabotage::AcknowledgesEarly) && matches!(request, DiskRequest::Write { .. });
+        // Either the disk lies to everybody, or only producers are told when a write is really durable.
+        let lie_us = match self.plan.sabotage {
+            Some(Sabotage::AcknowledgesEarly) => Some(50_000),
+            Some(Sabotage::AnswersApplied) => Some(20_000),
+            _ => None,
+        };
+        let lie_us = lie_us.filter(|_| matches!(request, DiskRequest::Write { .. }));
         let key = self.disk.begin(request);
-        if early {
+        if let Some(delay) = lie_us {
             self.queue(CoreId(0), Event::Disk { ticket, result: Ok(DiskReply::Done) });
-            return self.inside(50_000, Inside::Disk { key, ticket: None });
-        }
-        if self.sabotaged(Sabotage::AnswersApplied) {
-            // The journal believes itself durable; only producers are told when it is.
-            self.queue(CoreId(0), Event::Disk { ticket, result: Ok(DiskReply::Done) });
-            return self.inside(20_000, Inside::Disk { key, ticket: None });
+            return self.inside(delay, Inside::Disk { key, ticket: None });
         }
         let delay = self.delay(200, 20_000);
         self.inside(delay, Inside::Disk { key, ticket: Some(ticket) });
@@ -230,6 +253,11 @@ impl World {
 
 fn broker(config: &apus_core::config::Config) -> Broker {
     Broker { id: config.node_id, host: "127.0.0.1".into(), port: 9_092, rack: None }
+}
+
+/// Whether a note says that bytes which were read are not those that were written.
+fn names_damage(text: &str) -> bool {
+    text.starts_with("corrupt") || text.contains("too short")
 }
 
 fn summary(effect: &Effect) -> String {

@@ -4,6 +4,7 @@
 //! world to another keeps its order where a real one would: between two cores, and on each direction of a connection.
 
 mod broker;
+mod inventory;
 mod wires;
 
 use std::collections::BTreeMap;
@@ -20,15 +21,19 @@ use bytes::Bytes;
 use crate::checker::Checker;
 use crate::client::{Client, Desk, Role};
 use crate::disk::{Disk, DiskKey};
-use crate::seeds::{Plan, Sabotage};
+use crate::plan::{Plan, Sabotage};
 use crate::store::Store;
 use broker::Life;
 use wires::Wire;
 
 /// 2026, for timestamps.
 const WALL_START_MS: i64 = 1_790_000_000_000;
-/// Between two looks for clients that wait for ever.
+/// Between two looks for clients that wait for ever, and for objects that are missing.
 const LOOK_MS: u64 = 1_000;
+/// How long the disk has room, and how long it has none.
+const ROOM_MS_MAX: u64 = 15_000;
+/// Longer than the longest retention, its check, a dead object's grace and a snapshot take together.
+const SETTLE_MS: u64 = 400_000;
 
 /// What will happen.
 #[derive(Debug)]
@@ -37,6 +42,8 @@ enum Happening {
     Boot,
     /// Somebody looks whether anybody waits for ever.
     Look,
+    /// The disk has no room from now on, or has again.
+    Room,
     /// A client's timer.
     Client(usize),
     /// Bytes reach a client.
@@ -84,6 +91,8 @@ pub struct World {
     crashes_left: u32,
     disk: Disk,
     store: Store,
+    /// So many reads were refused by the broker because their bytes are damaged, and it said so.
+    damages_named: u64,
     guests: Vec<Guest>,
     wires: BTreeMap<ConnectionId, Wire>,
     checker: Checker,
@@ -117,11 +126,12 @@ impl World {
             lives: 0,
             life: None,
             crashes_left: plan.crashes,
-            disk: Disk::default(),
-            store: Store::new(plan.store_faults),
+            disk: Disk::new(plan.disk),
+            store: Store::new(plan.store),
+            damages_named: 0,
             guests: guests.into_iter().map(Guest::new).collect(),
             wires: BTreeMap::new(),
-            checker: Checker::default(),
+            checker: Checker::new(plan.topics()),
             hash: 0xcbf2_9ce4_8422_2325,
             traces,
             rng,
@@ -132,22 +142,21 @@ impl World {
     /// The whole story, to its end.
     pub fn run(mut self) -> Ending {
         self.store.has_quota = true;
+        self.store.hides_damage = self.sabotaged(Sabotage::IgnoresChecksums);
         self.at(0, Happening::Boot);
         self.at(LOOK_MS * 1_000, Happening::Look);
+        self.at(ROOM_MS_MAX * 1_000, Happening::Room);
         for index in 0..self.guests.len() {
             self.at(0, Happening::Client(index));
         }
-        self.until("the producers are done", |world| world.are_done(false));
-        self.store.heal();
-        self.crashes_left = 0;
-        if let Some(life) = &mut self.life {
-            life.effects_left = u64::MAX;
-        }
+        self.until("producers and admins are done", |world| world.are_done(false));
+        self.heal();
         self.finish_consumers();
         self.until("the consumers have read everything", |world| world.are_done(true));
         self.until("nothing is in flight", World::is_idle);
         self.stop();
         self.audit();
+        self.settle();
         let Checker { acknowledged, read, .. } = self.checker;
         Ending { hash: self.hash, acknowledged, read, lives: self.lives }
     }
@@ -170,10 +179,28 @@ impl World {
         self.at(0, Happening::Client(index));
         self.until("everything is read once more", |world| world.are_done(true));
         let Role::Consumer(consumer) = &self.guests[index].client.role else { unreachable!("an auditor reads") };
-        let ends: BTreeMap<_, _> = consumer.positions().map(|(place, at)| (place.clone(), at)).collect();
+        let bounds: BTreeMap<_, _> = consumer.positions().collect();
         for place in self.checker.places() {
-            self.checker.audited(&place, ends[&place]);
+            let (start, end) = bounds[&place];
+            self.checker.audited(place, start, end);
         }
+    }
+
+    /// From now on nothing goes wrong any more.
+    fn heal(&mut self) {
+        self.store.heal();
+        self.disk.heal();
+        self.crashes_left = 0;
+        if let Some(life) = &mut self.life {
+            life.effects_left = u64::MAX;
+        }
+    }
+
+    /// Time passes in which nobody asks for anything; then the store holds what it should and nothing else.
+    fn settle(&mut self) {
+        let until = self.now.after_ms(SETTLE_MS);
+        self.until("everything has settled", |world| world.now >= until);
+        self.check_settled();
     }
 
     fn finish_consumers(&mut self) {
@@ -185,7 +212,7 @@ impl World {
     }
 
     fn are_done(&self, consumers: bool) -> bool {
-        let counts = |guest: &&Guest| consumers || matches!(guest.client.role, Role::Producer(_));
+        let counts = |guest: &&Guest| consumers || !matches!(guest.client.role, Role::Consumer(_));
         self.guests.iter().filter(counts).all(|guest| guest.client.is_done())
     }
 
@@ -211,14 +238,20 @@ impl World {
             Happening::Boot => self.boot(),
             Happening::Look => {
                 self.guests.iter().for_each(|guest| guest.client.check(self.now));
+                self.check_store();
                 self.at(LOOK_MS * 1_000, Happening::Look);
+            }
+            Happening::Room => {
+                self.disk.toggle_room();
+                let delay = 1 + self.rng.below(ROOM_MS_MAX * 1_000);
+                self.at(delay, Happening::Room);
             }
             Happening::Client(index) => self.wake_client(index),
             Happening::Deliver(connection, bytes) => self.deliver(connection, &bytes),
             Happening::Gone(connection) => self.hang_up(connection),
             Happening::Store { life, core, ticket, request } => {
-                let reply = self.store.answer(*request, self.now, &mut self.rng);
-                let delay = self.delay(20, 30_000);
+                let reply = self.ask_store(*request);
+                let delay = self.delay(20, 30_000) + self.store.dawdles(&mut self.rng);
                 self.at(delay, Happening::Broker(life, Inside::Stored(core, ticket, Box::new(reply))));
             }
             Happening::Broker(life, inside) => {
@@ -269,8 +302,10 @@ impl World {
             rng: &mut self.rng,
             checker: &mut self.checker,
             forgets_sequences: self.plan.sabotage == Some(Sabotage::ForgetsSequences),
+            damages_named: self.damages_named,
             out: Vec::new(),
             wake_at: Instant::NEVER,
+            is_lost: false,
         };
         act(&mut guest.client, &mut desk);
         let Desk { out, wake_at, .. } = desk;

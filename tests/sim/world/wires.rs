@@ -7,7 +7,7 @@ use bytes::Bytes;
 
 use super::{Happening, Inside, World};
 use crate::client::Role;
-use crate::seeds::Sabotage;
+use crate::plan::Sabotage;
 
 /// How long a client waits before it tries to connect again.
 const RECONNECT_US: u64 = 20_000;
