@@ -102,6 +102,12 @@ impl World {
         self.at(delay, Happening::Boot);
     }
 
+    /// The broker says something to a person.
+    fn hear(&mut self, text: &str) {
+        assert!(!text.contains("moved away again and again"), "a reader cannot get at what is there: {text}");
+        self.damages_named += u64::from(names_damage(text));
+    }
+
     /// The broker must not go on: somebody starts it again, once.
     fn halt(&mut self, why: &str) {
         let is_excused = self.life.as_ref().is_some_and(|life| life.is_excused);
@@ -217,7 +223,7 @@ impl World {
             }
             // The cache may lose anything at any time: this one loses everything.
             Effect::Warm { key, body } => self.check_warmed(&key, &body),
-            Effect::Note { text, .. } => self.damages_named += u64::from(names_damage(&text)),
+            Effect::Note { text, .. } => self.hear(&text),
             Effect::Disk { ticket, request } => self.ask_disk(ticket, request),
             Effect::Wake { at } => {
                 self.life.as_mut().expect("it runs").cores[usize::from(core.0)].wake_at = at.max(self.now);
