@@ -52,6 +52,12 @@ fn a_later_batch_never_overtakes_a_failed_flush() {
 }
 
 #[test]
+fn a_look_up_by_time_never_believes_damaged_bytes() {
+    // Times of batches were read from the store and taken as they came.
+    [22, 59, 66].into_iter().for_each(|seed| assert!(live(seed, None, false).acknowledged > 0));
+}
+
+#[test]
 fn a_seed_is_one_story() {
     for seed in 0..6 {
         assert_eq!(live(seed, None, false), live(seed, None, false), "seed {seed}");
