@@ -65,7 +65,7 @@ pub struct CommitOffsets {
     pub caller: GroupCaller,
     /// How long they are kept, where the client says so, milliseconds.
     pub retention_ms: Option<i64>,
-    /// By topic and partition index; may be empty, which still tells whether the caller is a member.
+    /// By topic and partition index; never empty.
     pub topics: Vec<(TopicId, Vec<(i32, GroupOffset)>)>,
 }
 

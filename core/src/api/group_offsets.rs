@@ -49,7 +49,8 @@ pub struct OffsetCommitResponse {
 pub struct OffsetCommittedTopic {
     /// As the request named it.
     pub topic: TopicRef,
-    /// By partition, in the request's order: noted, or why not.
+    /// By partition, in the request's order: noted, or why not. A group that does not exist is GROUP_ID_NOT_FOUND;
+    /// versions before 9 say ILLEGAL_GENERATION instead.
     pub partitions: Vec<(i32, Result<(), Refusal>)>,
 }
 
@@ -96,8 +97,11 @@ pub struct OffsetFetchResponse {
 pub struct OffsetFetchedGroup {
     /// Which.
     pub group_id: Arc<str>,
-    /// Its offsets, or why not.
-    pub result: Result<Vec<OffsetFetchedTopic>, Refusal>,
+    /// Why nothing is told of it.
+    pub refusal: Option<Refusal>,
+    /// Its offsets. Where it is refused: what was asked for, each partition with the refusal, since the oldest version
+    /// has no other place for it.
+    pub topics: Vec<OffsetFetchedTopic>,
 }
 
 /// In one topic.

@@ -140,6 +140,8 @@ pub struct GroupCaller {
 pub struct SyncGroupRequest {
     /// Who.
     pub caller: GroupCaller,
+    /// It must say what it believes in (from version 5), or is refused with INCONSISTENT_GROUP_PROTOCOL.
+    pub protocol_required: bool,
     /// The protocol type that the member believes in, where it says so.
     pub protocol_type: Option<Arc<str>>,
     /// The strategy that it believes in, where it says so.

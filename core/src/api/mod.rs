@@ -37,6 +37,8 @@ pub struct Context {
     pub listener: u16,
     /// The client id of the request's header, or empty.
     pub client_id: Arc<str>,
+    /// The client's address without its port, as Kafka prints it: `/127.0.0.1`.
+    pub host: Arc<str>,
     /// The client's zone, where it is known.
     pub zone: Option<Arc<str>>,
 }
@@ -64,6 +66,16 @@ pub enum Request {
     DeleteTopics(DeleteTopicsRequest),
     DescribeConfigs(DescribeConfigsRequest),
     InitProducerId(InitProducerIdRequest),
+    FindCoordinator(FindCoordinatorRequest),
+    JoinGroup(JoinGroupRequest),
+    SyncGroup(SyncGroupRequest),
+    Heartbeat(HeartbeatRequest),
+    LeaveGroup(LeaveGroupRequest),
+    OffsetCommit(OffsetCommitRequest),
+    OffsetFetch(OffsetFetchRequest),
+    DescribeGroups(DescribeGroupsRequest),
+    ListGroups(ListGroupsRequest),
+    DeleteGroups(DeleteGroupsRequest),
 }
 
 /// The answer to a [`Request`] of the same name.
@@ -80,6 +92,16 @@ pub enum Response {
     DeleteTopics(DeleteTopicsResponse),
     DescribeConfigs(DescribeConfigsResponse),
     InitProducerId(InitProducerIdResponse),
+    FindCoordinator(FindCoordinatorResponse),
+    JoinGroup(JoinGroupResponse),
+    SyncGroup(SyncGroupResponse),
+    Heartbeat(HeartbeatResponse),
+    LeaveGroup(LeaveGroupResponse),
+    OffsetCommit(OffsetCommitResponse),
+    OffsetFetch(OffsetFetchResponse),
+    DescribeGroups(DescribeGroupsResponse),
+    ListGroups(ListGroupsResponse),
+    DeleteGroups(DeleteGroupsResponse),
     /// acks=0 and all went well: nothing is sent.
     Silence,
     /// acks=0 and something went wrong: the connection is closed, as Kafka does; the text is for the log.

@@ -25,7 +25,7 @@ pub struct Awaited {
 }
 
 impl Front {
-    fn advertised(&self, listener: u16) -> &Broker {
+    pub(super) fn advertised(&self, listener: u16) -> &Broker {
         let advertised = &self.settings.advertised;
         advertised.get(usize::from(listener)).unwrap_or(&advertised[0])
     }

@@ -14,6 +14,7 @@ use crate::api::{Broker, Context, Request, Response};
 use crate::catalog::{Catalog, CatalogChange, CatalogUpdate};
 use crate::config::Config;
 use crate::extent;
+use crate::group_message::GroupAsk;
 use crate::hot::Hot;
 use crate::ids::{BrokerId, ConnectionId, CoreId, PackId, Ticket};
 use crate::message::{Acknowledgement, Advance, Answer, Began, Committed, Message, Rehomed};
@@ -25,6 +26,8 @@ use crate::world::StoreReply;
 mod admin;
 mod configs;
 mod fetch;
+mod group_offsets;
+mod groups;
 mod metadata;
 mod offsets;
 mod plan;
@@ -34,6 +37,8 @@ pub mod rope;
 mod sessions;
 pub mod stitch;
 mod subscription;
+
+use groups::Waiting;
 
 /// Which request of which connection: the session's own number of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -76,6 +81,7 @@ pub struct Front {
     fetch: fetch::Fetches,
     offsets: offsets::Lookups,
     admin: admin::Asks,
+    groups: groups::Groups,
     /// Answers for the sessions, in the order in which they were found; the node takes them.
     pub answers: Vec<(RequestId, Response)>,
 }
@@ -94,6 +100,7 @@ impl Front {
             fetch: fetch::Fetches::default(),
             offsets: offsets::Lookups::default(),
             admin: admin::Asks::default(),
+            groups: groups::Groups::default(),
             answers: Vec::new(),
             settings,
         }
@@ -132,6 +139,16 @@ impl Front {
             Request::DeleteTopics(request) => self.delete_topics(id, request, turn),
             Request::DescribeConfigs(request) => self.describe_configs(id, &request),
             Request::InitProducerId(request) => self.init_producer_id(id, &request, turn),
+            Request::FindCoordinator(request) => self.find_coordinator(id, context, request),
+            Request::JoinGroup(request) => self.join_group(id, context, request, turn),
+            Request::SyncGroup(request) => self.sync_group(id, request, turn),
+            Request::Heartbeat(request) => self.ask_group(id, Waiting::Whole, GroupAsk::Heartbeat(request), turn),
+            Request::LeaveGroup(request) => self.ask_group(id, Waiting::Whole, GroupAsk::Leave(request), turn),
+            Request::OffsetCommit(request) => self.offset_commit(id, request, turn),
+            Request::OffsetFetch(request) => self.offset_fetch(id, request, turn),
+            Request::DescribeGroups(request) => self.ask_group(id, Waiting::Whole, GroupAsk::Describe(request), turn),
+            Request::ListGroups(request) => self.ask_group(id, Waiting::Whole, GroupAsk::List(request), turn),
+            Request::DeleteGroups(request) => self.ask_group(id, Waiting::Whole, GroupAsk::Delete(request), turn),
         }
     }
 
@@ -142,6 +159,7 @@ impl Front {
     /// The connection is gone: nobody waits any more.
     pub fn closed(&mut self, connection: ConnectionId, turn: &mut Turn<'_>) {
         self.fetch_closed(connection, turn);
+        self.groups.closed(connection);
     }
 
     /// Commits, in the order of the journal: the hot tier takes their bytes.
@@ -195,7 +213,8 @@ impl Front {
             Answer::CreateTopics(response) => self.topics_created(ticket, response),
             Answer::DeleteTopics(response) => self.topics_deleted(ticket, response),
             Answer::InitProducer(result) => self.producer_given(ticket, result),
-            Answer::Opened(_) | Answer::Group(_) => panic!("{ticket:?} asked for no such thing"),
+            Answer::Group(answer) => self.group_answered(ticket, *answer),
+            Answer::Opened(_) => panic!("{ticket:?} is a tail's"),
         }
     }
 
@@ -215,9 +234,11 @@ impl Front {
         self.fetch_expire(turn);
     }
 
-    /// The broker stops: whoever waits for more bytes is answered with what there is.
+    /// The broker stops: whoever waits for more bytes is answered with what there is, and whoever waits for the other
+    /// members of a group is sent away.
     pub fn hurry(&mut self, turn: &mut Turn<'_>) {
         self.fetch_hurry(turn);
+        self.groups_hurry();
     }
 
     /// When the front wants to be woken next.
@@ -229,7 +250,7 @@ impl Front {
     /// True where nothing waits for an outcome; parked fetches do not count.
     #[must_use]
     pub fn idle(&self) -> bool {
-        self.produce.bytes() == 0 && self.produce.is_empty() && self.admin.is_empty()
+        self.produce.bytes() == 0 && self.produce.is_empty() && self.admin.is_empty() && self.groups.is_empty()
     }
 
     /// The topics, as this core sees them.
@@ -249,6 +270,7 @@ impl Front {
         self.hot.check();
         self.produce.check();
         self.fetch.check();
+        self.groups.check();
     }
 }
 

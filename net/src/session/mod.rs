@@ -16,6 +16,7 @@
 //! Loss: with the connection everything here is gone; answers that still come are dropped.
 
 mod frames;
+mod host;
 mod replies;
 #[cfg(test)]
 mod tests;
@@ -108,13 +109,14 @@ impl Session {
         now: Instant,
     ) -> Session {
         let (principal, client_id) = (Arc::clone(&settings.principal), Arc::from(""));
+        let host = host::of_peer(&peer);
         Session {
             connection,
             peer,
             settings: Arc::clone(settings),
             frames: Frames::new(settings.request_bytes_max),
             replies: Replies::default(),
-            context: Arc::new(Context { principal, listener, client_id, zone: None }),
+            context: Arc::new(Context { principal, listener, client_id, host, zone: None }),
             active: now,
             reading: true,
             closed: false,

@@ -110,7 +110,7 @@ fn everything<'a>(version: i16, identity: &Identity<'a>) -> ApiVersionsResponse<
     };
     ApiVersionsResponse {
         error_code: NONE,
-        api_keys: SERVED.iter().map(shown).collect(),
+        api_keys: SERVED.iter().filter(|served| !served.shown.is_empty()).map(shown).collect(),
         supported_features: known.map(supported).collect(),
         finalized_features_epoch: 0,
         finalized_features: identity.features.iter().filter(|feature| feature.level > 0).map(finalized).collect(),

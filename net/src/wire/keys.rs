@@ -1,7 +1,8 @@
 //! The APIs that are served, in one table: dispatch, headers and ApiVersions all read it.
 
 use super::schema::{
-    Message, api_versions, cluster, configs, fetch, leader_epoch, list_offsets, metadata, produce, producer_id, topics,
+    Message, api_versions, cluster, configs, coordinator, fetch, group_admin, group_offsets, groups, leader_epoch,
+    list_offsets, metadata, produce, producer_id, topics,
 };
 use super::versions::{Format, Versions};
 
@@ -32,6 +33,15 @@ served! {
     Fetch: fetch::FetchRequest "4-18" shown "4-18";
     ListOffsets: list_offsets::ListOffsetsRequest "1-11" shown "1-11";
     Metadata: metadata::MetadataRequest "0-13" shown "0-13";
+    OffsetCommit: group_offsets::OffsetCommitRequest "2-10" shown "none";
+    OffsetFetch: group_offsets::OffsetFetchRequest "1-10" shown "none";
+    FindCoordinator: coordinator::FindCoordinatorRequest "0-6" shown "none";
+    JoinGroup: groups::JoinGroupRequest "0-9" shown "none";
+    Heartbeat: groups::HeartbeatRequest "0-4" shown "none";
+    LeaveGroup: groups::LeaveGroupRequest "0-5" shown "none";
+    SyncGroup: groups::SyncGroupRequest "0-5" shown "none";
+    DescribeGroups: group_admin::DescribeGroupsRequest "0-6" shown "none";
+    ListGroups: group_admin::ListGroupsRequest "0-5" shown "none";
     ApiVersions: api_versions::ApiVersionsRequest "0-5" shown "0-5";
     CreateTopics: topics::CreateTopicsRequest "2-7" shown "2-7";
     DeleteTopics: topics::DeleteTopicsRequest "1-6" shown "1-6";
@@ -39,6 +49,7 @@ served! {
     InitProducerId: producer_id::InitProducerIdRequest "0-5" shown "0-5";
     OffsetForLeaderEpoch: leader_epoch::OffsetForLeaderEpochRequest "2-4" shown "2-4";
     DescribeConfigs: configs::DescribeConfigsRequest "1-4" shown "1-4";
+    DeleteGroups: group_admin::DeleteGroupsRequest "0-3" shown "none";
     DescribeCluster: cluster::DescribeClusterRequest "0-2" shown "0-2";
 }
 
@@ -49,7 +60,7 @@ pub struct Served {
     pub key: ApiKey,
     /// The versions that are answered.
     pub versions: Versions,
-    /// The versions that ApiVersions shows.
+    /// The versions that ApiVersions shows; none while a part of the broker that it needs is not there.
     pub shown: Versions,
     /// The versions with compact lengths and tagged fields.
     pub flexible: Versions,

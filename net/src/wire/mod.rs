@@ -25,6 +25,9 @@ pub mod writer;
 
 mod configs;
 mod fetch;
+mod group_admin;
+mod group_offsets;
+mod groups;
 mod metadata;
 mod offsets;
 mod produce;

@@ -8,7 +8,7 @@ use super::keys::ApiKey;
 use super::reader::Malformed;
 use super::schema::api_versions::ApiVersionsRequest;
 use super::schema::{Message, cluster};
-use super::{configs, fetch, metadata, offsets, produce, producer_id, topics};
+use super::{configs, fetch, group_admin, group_offsets, groups, metadata, offsets, produce, producer_id, topics};
 
 /// What a frame asks for, and of whom.
 #[derive(Clone, Debug)]
@@ -39,6 +39,24 @@ fn decode_body<'a>(header: &RequestHeader<'_>, body: &'a [u8], frame: &Bytes) ->
         ApiKey::Fetch => Request::Fetch(fetch::request(Message::read(body, version)?, version)),
         ApiKey::ListOffsets => Request::ListOffsets(offsets::list_request(Message::read(body, version)?, version)),
         ApiKey::Metadata => Request::Metadata(metadata::request(Message::read(body, version)?, version)?),
+        ApiKey::OffsetCommit => {
+            Request::OffsetCommit(group_offsets::commit_request(Message::read(body, version)?, version))
+        }
+        ApiKey::OffsetFetch => {
+            Request::OffsetFetch(group_offsets::fetch_request(Message::read(body, version)?, version))
+        }
+        ApiKey::FindCoordinator => {
+            Request::FindCoordinator(groups::find_request(&Message::read(body, version)?, version))
+        }
+        ApiKey::JoinGroup => Request::JoinGroup(groups::join_request(Message::read(body, version)?, version)),
+        ApiKey::Heartbeat => Request::Heartbeat(groups::heartbeat_request(&Message::read(body, version)?)),
+        ApiKey::LeaveGroup => Request::LeaveGroup(groups::leave_request(Message::read(body, version)?, version)),
+        ApiKey::SyncGroup => Request::SyncGroup(groups::sync_request(Message::read(body, version)?, version)),
+        ApiKey::DescribeGroups => {
+            Request::DescribeGroups(group_admin::describe_request(&Message::read(body, version)?))
+        }
+        ApiKey::ListGroups => Request::ListGroups(group_admin::list_request(&Message::read(body, version)?)),
+        ApiKey::DeleteGroups => Request::DeleteGroups(group_admin::delete_request(&Message::read(body, version)?)),
         ApiKey::CreateTopics => Request::CreateTopics(topics::create_request(Message::read(body, version)?)),
         ApiKey::DeleteTopics => Request::DeleteTopics(topics::delete_request(Message::read(body, version)?, version)),
         ApiKey::InitProducerId => Request::InitProducerId(producer_id::request(&Message::read(body, version)?)),

@@ -6,7 +6,7 @@ use super::header::encode_response_header;
 use super::keys::ApiKey;
 use super::schema::Message;
 use super::writer::{Frame, Writer};
-use super::{configs, fetch, metadata, offsets, produce, producer_id, topics};
+use super::{configs, fetch, group_admin, group_offsets, groups, metadata, offsets, produce, producer_id, topics};
 
 /// Writes the answer to a request of this version. Nothing is sent for [`Response::Silence`]; nor for
 /// [`Response::Hangup`], after which the session closes the connection.
@@ -29,6 +29,24 @@ pub fn encode_response(writer: &mut Writer, version: i16, correlation: i32, resp
         Response::InitProducerId(answer) => {
             reply.write(ApiKey::InitProducerId, &producer_id::response(answer, version));
         }
+        Response::OffsetCommit(answer) => {
+            reply.write(ApiKey::OffsetCommit, &group_offsets::commit_response(answer, version));
+        }
+        Response::OffsetFetch(answer) => {
+            reply.write(ApiKey::OffsetFetch, &group_offsets::fetch_response(answer, version));
+        }
+        Response::FindCoordinator(answer) => {
+            reply.write(ApiKey::FindCoordinator, &groups::find_response(answer, version));
+        }
+        Response::JoinGroup(answer) => reply.write(ApiKey::JoinGroup, &groups::join_response(answer)),
+        Response::Heartbeat(answer) => reply.write(ApiKey::Heartbeat, &groups::heartbeat_response(*answer)),
+        Response::LeaveGroup(answer) => reply.write(ApiKey::LeaveGroup, &groups::leave_response(answer, version)),
+        Response::SyncGroup(answer) => reply.write(ApiKey::SyncGroup, &groups::sync_response(answer)),
+        Response::DescribeGroups(answer) => {
+            reply.write(ApiKey::DescribeGroups, &group_admin::describe_response(answer, version));
+        }
+        Response::ListGroups(answer) => reply.write(ApiKey::ListGroups, &group_admin::list_response(answer)),
+        Response::DeleteGroups(answer) => reply.write(ApiKey::DeleteGroups, &group_admin::delete_response(answer)),
         Response::Silence | Response::Hangup(_) => return None,
     }
     Some(writer.finish())

@@ -3,6 +3,7 @@
 mod arbitrary;
 mod corpus;
 mod differential;
+mod groups;
 mod hostile;
 mod mapping;
 mod schema;

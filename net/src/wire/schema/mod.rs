@@ -17,7 +17,11 @@ mod declare;
 pub mod api_versions;
 pub mod cluster;
 pub mod configs;
+pub mod coordinator;
 pub mod fetch;
+pub mod group_admin;
+pub mod group_offsets;
+pub mod groups;
 pub mod leader_epoch;
 pub mod list_offsets;
 pub mod metadata;
@@ -91,4 +95,24 @@ pub const MESSAGES: &[Entry] = entries! {
     configs::DescribeConfigsResponse,
     cluster::DescribeClusterRequest,
     cluster::DescribeClusterResponse,
+    coordinator::FindCoordinatorRequest,
+    coordinator::FindCoordinatorResponse,
+    groups::JoinGroupRequest,
+    groups::JoinGroupResponse,
+    groups::HeartbeatRequest,
+    groups::HeartbeatResponse,
+    groups::LeaveGroupRequest,
+    groups::LeaveGroupResponse,
+    groups::SyncGroupRequest,
+    groups::SyncGroupResponse,
+    group_admin::DescribeGroupsRequest,
+    group_admin::DescribeGroupsResponse,
+    group_admin::ListGroupsRequest,
+    group_admin::ListGroupsResponse,
+    group_admin::DeleteGroupsRequest,
+    group_admin::DeleteGroupsResponse,
+    group_offsets::OffsetCommitRequest,
+    group_offsets::OffsetCommitResponse,
+    group_offsets::OffsetFetchRequest,
+    group_offsets::OffsetFetchResponse,
 };
