@@ -10,3 +10,4 @@ pub mod probe;
 pub mod shell;
 pub mod signals;
 pub mod start;
+pub mod vigil;

@@ -23,12 +23,13 @@ use crate::disk::DataDirectory;
 use crate::driver::{Driver, Seat};
 use crate::fleet::Fleet;
 use crate::shell::Machines;
-use crate::{probe, signals};
+use crate::{probe, signals, vigil};
 
 /// Registered with the kernel for each core: the journal's writes and the copies of its reads.
 const IO_MEMORY: usize = 1 << 20;
-/// A core that is busy looks for wakes from outside so often (measured: the default of 100 ms is what a wake waits).
-const PREEMPT: Duration = Duration::from_millis(1);
+/// A core that is busy hands what it has prepared to the kernel at least so often. Whatever arrives preempts it at once,
+/// because it arrives on the ring of what matters; a shorter time only makes the trap of [`crate::vigil`] more likely.
+const PREEMPT: Duration = Duration::from_millis(10);
 /// How long the store may take for what is under way when the cores have ended.
 const STORE_GRACE: Duration = Duration::from_secs(2);
 
@@ -60,6 +61,7 @@ where
     let connections_max = usize::try_from(config.connections_max).unwrap_or(usize::MAX);
     let fleet = Arc::new(Fleet::new(started, senders, connections_max));
     signals::listen(Arc::clone(&fleet)).map_err(|error| format!("signals cannot be handled: {error}"))?;
+    vigil::keep(&fleet).map_err(|error| format!("a thread cannot start: {error}"))?;
     let store = Plane::start(plane_config(&config)?, sink(&fleet))?;
     let config = Arc::new(config);
     let mut serve = Some(serving(&config, bound, &fleet, started));

@@ -60,7 +60,8 @@ pub enum Delivery {
     },
 }
 
-/// Wakes a core that sleeps. Called from other threads, at most once for each time that the core fell asleep.
+/// Wakes a core that sleeps. Called from other threads, at most once for each time that the core fell asleep, nudges
+/// apart.
 pub trait Bell: Send + Sync + 'static {
     /// Wakes it.
     fn ring(&self);
@@ -136,6 +137,15 @@ impl<T> InboxSender<T> {
             && sleeping.swap(false, Ordering::AcqRel)
             && let Some(bell) = self.shared.bell.get()
         {
+            bell.ring();
+        }
+    }
+}
+
+impl<T> InboxSender<T> {
+    /// Rings whether the consumer sleeps or not: for who doubts that it does what it says.
+    pub fn nudge(&self) {
+        if let Some(bell) = self.shared.bell.get() {
             bell.ring();
         }
     }
