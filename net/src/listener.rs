@@ -4,7 +4,8 @@
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, ToSocketAddrs};
 use std::os::fd::AsRawFd;
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant as Moment};
 
 use apus_core::config::{Bind, Listener};
 use glommio::net::AcceptedTcpStream;
@@ -13,6 +14,11 @@ use crate::sys;
 
 /// Connections that may wait to be accepted: a fleet that reconnects at once, not more than the kernel's own bound.
 const BACKLOG: i32 = 4096;
+
+/// How long a port may be taken by nobody, and how often it is tried: the kernel lets go of the sockets of a killed
+/// process that used io_uring a little after its end, and whoever starts the broker again is faster.
+const RELEASE: Duration = Duration::from_secs(1);
+const TRY: Duration = Duration::from_millis(10);
 
 /// How long accepting rests after an error: descriptors run out for longer than that.
 const REST: Duration = Duration::from_millis(100);
@@ -54,7 +60,7 @@ pub fn bind(listeners: &[Listener]) -> Result<Vec<Bound>, String> {
         let before = bound.len();
         let mut port = listener.port;
         for address in addresses(listener)? {
-            match TcpListener::bind(SocketAddr::new(address, port)) {
+            match patiently(SocketAddr::new(address, port)) {
                 Ok(socket) => {
                     let address = socket.local_addr().map_err(|error| refusal(listener, &error))?;
                     // One port for all addresses of a listener, also where any free one will do.
@@ -71,6 +77,16 @@ pub fn bind(listeners: &[Listener]) -> Result<Vec<Bound>, String> {
         }
     }
     Ok(bound)
+}
+
+fn patiently(address: SocketAddr) -> io::Result<TcpListener> {
+    let began = Moment::now();
+    loop {
+        match TcpListener::bind(address) {
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse && began.elapsed() < RELEASE => thread::sleep(TRY),
+            other => return other,
+        }
+    }
 }
 
 fn addresses(listener: &Listener) -> Result<Vec<IpAddr>, String> {
@@ -127,5 +143,23 @@ impl Bound {
                 }
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_port_that_is_let_go_of_late_is_taken() {
+        let holder = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
+        let address = holder.local_addr().expect("it is bound");
+        let taken = thread::spawn(move || patiently(address));
+        thread::sleep(3 * TRY);
+        drop(holder);
+        taken.join().expect("no panic").expect("it was let go of");
+        let _holder = TcpListener::bind(address).expect("it is free again");
+        let refused = patiently(address).expect_err("nobody lets go of it");
+        assert_eq!(refused.kind(), io::ErrorKind::AddrInUse);
     }
 }
