@@ -12,10 +12,12 @@
 //!   nanoseconds, so rewriting an object with the same bytes makes a new version.
 //! - A crash leaves files in `.apus/tmp`; the next process that has the directory to itself removes them. A delete is
 //!   not synced: after a crash the object may be there again.
-//! - No room (`ENOSPC`, quota) fails before anything becomes visible and takes its temporary file with it.
+//! - No room (`ENOSPC`, quota) fails before anything becomes visible and takes its temporary file with it. For the swap
+//!   of one small object there always is some ([`spare`]).
 
 mod list;
 mod place;
+mod spare;
 mod tree;
 
 use std::fs::{self, File};
@@ -30,6 +32,7 @@ use apus_core::world::{Body, Condition, Etag, Listed, ObjectKey};
 use bytes::Bytes;
 
 use crate::retry::Observed;
+use spare::Spare;
 use tree::Tree;
 
 /// The directory of our own below the root.
@@ -44,6 +47,7 @@ pub struct Directory {
     temporary: PathBuf,
     /// Locked exclusively while versions are compared and swapped, shared by every other step that gives a name.
     swap: PathBuf,
+    spare: Spare,
     tree: Tree,
     /// Names of temporary files, and the newest modification time given, in nanoseconds.
     number: AtomicU64,
@@ -71,14 +75,18 @@ impl Directory {
         if let Some(parent) = root.parent() {
             sync_directory(parent)?;
         }
+        let spare = Spare::new(root.join(OWN).join("spare"));
+        spare.keep();
         let tree = Tree::new(root.clone());
         let number = AtomicU64::new(u64::from(std::process::id()) << 32);
-        Ok(Directory { root, temporary, swap, tree, number, stamp: AtomicU64::new(0), _in_use: in_use })
+        Ok(Directory { root, temporary, swap, spare, tree, number, stamp: AtomicU64::new(0), _in_use: in_use })
     }
 
     /// Writes an object whole, durably.
     pub fn put(&self, key: &ObjectKey, body: &Body, condition: &Condition) -> Result<Etag, Observed> {
-        place::put(self, key, body, condition)
+        let outcome = place::put(self, key, body, condition);
+        self.spare.keep();
+        outcome
     }
 
     /// Reads an object or a part of it; a range past the end is cut.

@@ -9,6 +9,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use apus_core::world::{Body, Condition, Etag, ObjectKey};
 use bytes::Bytes;
 
+use super::spare::SPARE_BYTES;
 use super::{Directory, etag, is_absent, observe};
 use crate::retry::Observed;
 
@@ -21,8 +22,15 @@ enum Given {
 
 pub(super) fn put(store: &Directory, key: &ObjectKey, body: &Body, condition: &Condition) -> Result<Etag, Observed> {
     let path = store.path(key)?;
-    let temporary = Temporary::new(store);
-    let version = temporary.write(store, body).map_err(|error| refuse(&error, key))?;
+    let mut temporary = Temporary::new(store);
+    let mut written = temporary.write(store, body);
+    let small = body.bytes() <= SPARE_BYTES as u64 && matches!(condition, Condition::Match(_));
+    if small && written.as_ref().is_err_and(is_full) {
+        drop(temporary);
+        temporary = Temporary { path: store.spare.path().to_owned(), kept: true };
+        written = fill_spare(store, body);
+    }
+    let version = written.map_err(|error| refuse(&error, key))?;
     let outcome = store.tree.enter(&path, || give(store, &temporary.path, &path, condition));
     match outcome.map_err(|error| refuse(&error, key))? {
         (Given::Yes, Ok(())) => Ok(version),
@@ -30,6 +38,10 @@ pub(super) fn put(store: &Directory, key: &ObjectKey, body: &Body, condition: &C
         (Given::Exists, _) => Err(Observed::Conflict),
         (Given::Absent, _) => Err(Observed::Absent),
     }
+}
+
+fn is_full(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded)
 }
 
 /// A missing directory is no missing object: of a write it is a refusal.
@@ -68,31 +80,46 @@ fn give(store: &Directory, temporary: &Path, path: &Path, condition: &Condition)
     }
 }
 
-/// A file without a key yet; gone when dropped, unless it was renamed.
+/// A file without a key yet; gone when dropped, unless it was renamed or is the spare one.
 struct Temporary {
     path: PathBuf,
+    kept: bool,
 }
 
 impl Temporary {
     fn new(store: &Directory) -> Temporary {
         let number = store.number.fetch_add(1, Ordering::Relaxed);
-        Temporary { path: store.temporary.join(format!("{number:x}")) }
+        Temporary { path: store.temporary.join(format!("{number:x}")), kept: false }
     }
 
     /// Bytes and modification time, durable.
     fn write(&self, store: &Directory, body: &Body) -> io::Result<Etag> {
-        let mut file = File::create_new(&self.path)?;
-        write_all(&mut file, body.pieces())?;
-        let modified = UNIX_EPOCH + Duration::from_nanos(stamp(store));
-        file.set_times(FileTimes::new().set_modified(modified))?;
-        file.sync_all()?;
-        Ok(etag(&file.metadata()?))
+        finish(store, File::create_new(&self.path)?, body)
     }
+}
+
+/// The same in the spare file, whose block is there already.
+pub(super) fn fill_spare(store: &Directory, body: &Body) -> io::Result<Etag> {
+    let file = store.spare.open()?;
+    assert!(body.bytes() <= SPARE_BYTES as u64);
+    // Shorter than it was, never empty: a file without a byte would give its block back.
+    file.set_len(body.bytes().max(1))?;
+    finish(store, file, body)
+}
+
+fn finish(store: &Directory, mut file: File, body: &Body) -> io::Result<Etag> {
+    write_all(&mut file, body.pieces())?;
+    let modified = UNIX_EPOCH + Duration::from_nanos(stamp(store));
+    file.set_times(FileTimes::new().set_modified(modified))?;
+    file.sync_all()?;
+    Ok(etag(&file.metadata()?))
 }
 
 impl Drop for Temporary {
     fn drop(&mut self) {
-        let _ = fs::remove_file(&self.path);
+        if !self.kept {
+            let _ = fs::remove_file(&self.path);
+        }
     }
 }
 

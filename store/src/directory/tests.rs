@@ -136,6 +136,46 @@ fn a_full_disk_refuses_and_recovers() {
         assert!(matches!(outcome, Err(Observed::NoRoom(_))), "{outcome:?}");
     }
     assert_eq!(directory.head(&key), Err(Observed::Absent));
-    directory.put(&key, &body("small"), &Condition::Absent).expect("the temporary files are gone");
+    let owner = ObjectKey::new("v1/OWNER");
+    let mut version = directory.put(&owner, &body("0"), &Condition::Absent).expect("the temporary files are gone");
+    let ballast = Path::new(&place).join("ballast");
+    let mut filler = File::create(&ballast).expect("it is the last one");
+    for bytes in [1 << 16, 1 << 12, 1] {
+        while std::io::Write::write_all(&mut filler, &vec![1; bytes]).is_ok() {}
+    }
+    for round in 1..5 {
+        let stale = Condition::Match(Etag("another".into()));
+        assert_eq!(directory.put(&owner, &body("stale"), &stale), Err(Observed::Conflict));
+        let swapped = directory.put(&owner, &body(&round.to_string()), &Condition::Match(version));
+        version = swapped.expect("a swap always finds room");
+        assert_eq!(directory.get(&owner, None).expect("it is there").0, round.to_string());
+        let other = directory.put(&key, &Body::new(vec![Bytes::from(vec![1; 5000])]), &Condition::Always);
+        assert!(matches!(other, Err(Observed::NoRoom(_))), "{other:?}");
+    }
+    drop(filler);
+    fs::remove_file(ballast).expect("it is there");
+    directory.put(&key, &body("small"), &Condition::Absent).expect("there is room again");
     directory.delete(&key).expect("it is there");
+    directory.delete(&owner).expect("it is there");
+}
+
+#[test]
+fn the_spare_file_carries_a_swap_and_is_made_again() {
+    let (place, directory) = open();
+    let path = place.path().join(".apus/spare");
+    let key = ObjectKey::new("v1/OWNER");
+    let first = directory.put(&key, &body("first"), &Condition::Absent).expect("absent");
+    for round in ["second, longer", "3"] {
+        let spare = fs::metadata(&path).expect("it is kept").ino();
+        place::fill_spare(&directory, &body(round)).expect("it is there");
+        fs::rename(&path, place.path().join("v1/OWNER")).expect("one name");
+        let (bytes, version) = directory.get(&key, None).expect("it was swapped");
+        assert_eq!(bytes, round);
+        assert_ne!(version, first);
+        assert_eq!(fs::metadata(place.path().join("v1/OWNER")).expect("it is there").ino(), spare);
+        directory.put(&ObjectKey::new("other"), &body("x"), &Condition::Always).expect("plain");
+    }
+    // Somebody's object is never overwritten, whatever a crash of the file system has left.
+    fs::hard_link(&path, place.path().join("v1/linked")).expect("a second name");
+    place::fill_spare(&directory, &body("no")).expect_err("it has two names");
 }
