@@ -16,26 +16,48 @@ impl BootScreen {
     #[must_use]
     pub fn new(config: &Config, bound: &[Bound]) -> BootScreen {
         let addresses: Vec<String> = bound.iter().map(|bound| bound.address.to_string()).collect();
-        let mut text = format!("apus {}, broker {}\n", env!("CARGO_PKG_VERSION"), config.node_id);
-        let mut row = |name: &str, value: &str| {
-            writeln!(text, "  {name:<10} {value}").expect("a string takes what is written to it");
-        };
-        row("listening", &addresses.join(", "));
-        row("store", &config.store.to_string());
-        row("journal", &config.data_dir.join("journal").display().to_string());
-        row("cores", &format!("{}, and {} for the store", config.cores, config.store_threads));
+        let mut screen =
+            BootScreen { text: format!("apus {}, broker {}\n", env!("CARGO_PKG_VERSION"), config.node_id) };
+        screen.row("listening", &addresses.join(", "));
+        screen.row("store", &config.store.to_string());
+        screen.row("journal", &config.data_dir.join("journal").display().to_string());
+        screen.row("cores", &format!("{}, and {} for the store", config.cores, config.store_threads));
         let foreign: Vec<&str> = config.settings.foreign_names().collect();
         if !foreign.is_empty() {
-            row("ignored", &format!("{} (no meaning here)", foreign.join(", ")));
+            screen.row("ignored", &format!("{} (no meaning here)", foreign.join(", ")));
         }
-        BootScreen { text }
+        screen
     }
 
-    /// Shows it: the broker serves, so long after the process began.
-    pub fn show(mut self, took: Duration) {
-        let milliseconds = took.as_secs_f64() * 1e3;
-        writeln!(self.text, "  {:<10} {milliseconds:.0} ms", "ready in").expect("a string takes what is written to it");
+    /// Shows it: the broker serves, so long after the process began. So many bytes were cut off the journal.
+    pub fn show(self, cut_bytes: u64, took: Duration) {
         // Nobody may be there to read it.
-        let _ = std::io::Write::write_all(&mut std::io::stdout(), self.text.as_bytes());
+        let _ = std::io::Write::write_all(&mut std::io::stdout(), self.finish(cut_bytes, took).as_bytes());
+    }
+
+    fn finish(mut self, cut_bytes: u64, took: Duration) -> String {
+        if cut_bytes > 0 {
+            let what = "of a write that a crash cut short; nothing that was acknowledged";
+            self.row("cut", &format!("{cut_bytes} bytes {what}"));
+        }
+        let milliseconds = took.as_secs_f64() * 1e3;
+        self.row("ready in", &format!("{milliseconds:.0} ms"));
+        self.text
+    }
+
+    fn row(&mut self, name: &str, value: &str) {
+        writeln!(self.text, "  {name:<10} {value}").expect("a string takes what is written to it");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cut_is_told_where_there_was_one() {
+        let screen = |cut_bytes| BootScreen { text: String::new() }.finish(cut_bytes, Duration::from_millis(12));
+        assert_eq!(screen(0), "  ready in   12 ms\n");
+        assert!(screen(4096).starts_with("  cut        4096 bytes of a write"), "{}", screen(4096));
     }
 }

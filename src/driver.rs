@@ -39,6 +39,9 @@ const RETRY: Duration = Duration::from_millis(1);
 /// How long replies may take to leave when the core ends.
 const FAREWELL: Duration = Duration::from_secs(2);
 
+/// What follows when the node serves, and so many bytes of an unfinished write were cut off the journal.
+pub type Serving = Box<dyn FnOnce(u64) + Send>;
+
 /// What one core is started with.
 pub struct Seat {
     /// Which core.
@@ -54,7 +57,7 @@ pub struct Seat {
     /// What the core draws from.
     pub seed: u64,
     /// Called when the node serves: accepts connections, tells a person. Core 0 has it.
-    pub serve: Option<Box<dyn FnOnce() + Send>>,
+    pub serve: Option<Serving>,
 }
 
 /// One core's loop.
@@ -66,7 +69,7 @@ pub struct Driver<M> {
     store: PlaneHandle,
     disk: Option<Rc<Disk>>,
     connections: Connections<Shell<M>>,
-    serve: Option<Box<dyn FnOnce() + Send>>,
+    serve: Option<Serving>,
     rng: Rng,
     count: Counters,
     effects: Vec<Effect>,
@@ -211,9 +214,9 @@ impl<M: Machines> Driver<M> {
             }
             Effect::Wake { at } => self.wake_at = at,
             Effect::Again => self.shell.queue(Event::Again),
-            Effect::Serve => {
+            Effect::Serve { cut_bytes } => {
                 if let Some(serve) = self.serve.take() {
-                    serve();
+                    serve(cut_bytes);
                 }
             }
             Effect::Stopped => self.fleet.stopped(self.core),

@@ -117,7 +117,7 @@ impl Node {
         }
     }
 
-    /// Core 0: recovers the ledger and makes it ours; ends with `Effect::Serve`.
+    /// Core 0: recovers the ledger and makes it ours; ends with [`Effect::Serve`].
     pub fn boot(&mut self, turn: &mut Turn<'_>) {
         let mark = turn.effects.len();
         let head = self.head.as_mut().expect("core 0 boots");

@@ -20,7 +20,7 @@ use glommio::{ExecutorJoinHandle, Latency, LocalExecutorBuilder, Placement, Shar
 
 use crate::boot_screen::BootScreen;
 use crate::disk::DataDirectory;
-use crate::driver::{Driver, Seat};
+use crate::driver::{Driver, Seat, Serving};
 use crate::fleet::Fleet;
 use crate::shell::Machines;
 use crate::{probe, signals, vigil};
@@ -107,15 +107,15 @@ fn spawn<M: Machines>(
 }
 
 /// What core 0 does when the node serves.
-fn serving(config: &Config, bound: Vec<Bound>, fleet: &Arc<Fleet>, started: Moment) -> Box<dyn FnOnce() + Send> {
+fn serving(config: &Config, bound: Vec<Bound>, fleet: &Arc<Fleet>, started: Moment) -> Serving {
     let screen = BootScreen::new(config, &bound);
     let fleet = Arc::clone(fleet);
-    Box::new(move || {
+    Box::new(move |cut_bytes| {
         for bound in bound {
             let fleet = Arc::clone(&fleet);
             glommio::spawn_local(bound.accept(move |accepted| fleet.hand_over(accepted))).detach();
         }
-        screen.show(started.elapsed());
+        screen.show(cut_bytes, started.elapsed());
     })
 }
 

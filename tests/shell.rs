@@ -88,7 +88,7 @@ fn journal(ticket: Ticket, reply: DiskReply, turn: &mut Turn<'_>) {
             assert_eq!(reply, DiskReply::Segments(vec![(7, 1 << 20)]));
             then(DiskRequest::Remove { segment: 7 });
         }
-        _ => turn.effect(Effect::Serve),
+        _ => turn.effect(Effect::Serve { cut_bytes: 0 }),
     }
 }
 

@@ -106,6 +106,7 @@ fn a_torn_group_is_cut_and_a_flip_behind_a_seal_halts() {
     let mut again = World::new(garbage);
     again.boot();
     assert!(again.serves && again.notes.iter().any(|note| note.contains("8192 bytes")), "{:?}", again.notes);
+    assert_eq!(again.cut_bytes, 8192, "a person is told");
     again.assert_readable(&told);
     // A flip inside the first group.
     let mut flipped = sealed.clone();

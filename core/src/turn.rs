@@ -155,7 +155,10 @@ pub enum Effect {
     /// `Event::Again` after the events that already wait.
     Again,
     /// The ledger is recovered and ours: accept clients.
-    Serve,
+    Serve {
+        /// What a crash had left behind the journal's last whole group, and was cut: nothing that was acknowledged.
+        cut_bytes: u64,
+    },
     /// Everything is flushed and answered: the process may end.
     Stopped,
     /// The broker must not go on: print this and end the process with an error.

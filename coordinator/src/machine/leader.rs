@@ -81,6 +81,8 @@ pub struct Leader {
     pub(crate) reaper: Reaper,
     /// Groups at the last digest.
     digested: u64,
+    /// Bytes behind the journal's end that the start has cut.
+    cut_bytes: u64,
     swap: Option<Swap>,
     inline: BTreeMap<Lsn, Bytes>,
 }
@@ -122,6 +124,7 @@ impl Leader {
             publisher: Publisher::new(snapshot, replayed.bytes, turn.now),
             reaper: Reaper::new(incarnation, config.retention_check_ms, turn.now),
             digested: 0,
+            cut_bytes: replayed.tail.garbage_bytes,
             swap: None,
             inline: replayed.inline,
             ledger: replayed.ledger,
@@ -377,7 +380,7 @@ impl Leader {
         let inline = std::mem::take(&mut self.inline);
         self.adopt_inline(inline, turn);
         self.phase = Phase::Serves;
-        turn.effect(Effect::Serve);
+        turn.effect(Effect::Serve { cut_bytes: self.cut_bytes });
     }
 
     fn wake(&mut self, tickets: &mut Tickets, turn: &mut Turn) -> Verdict {

@@ -52,6 +52,7 @@ pub struct World {
     pub life: Option<usize>,
     pub performed: usize,
     pub serves: bool,
+    pub cut_bytes: u64,
     pub halted: Option<String>,
     pub notes: Vec<String>,
     pub began: Option<Began>,
@@ -100,6 +101,7 @@ impl World {
             life: None,
             performed: 0,
             serves: false,
+            cut_bytes: 0,
             halted: None,
             notes: Vec::new(),
             began: None,
@@ -226,7 +228,10 @@ impl World {
                 self.step(CoordinatorEvent::Stored { ticket, reply });
             }
             Effect::Send { core, message } => self.receive(core, message),
-            Effect::Serve => self.serves = true,
+            Effect::Serve { cut_bytes } => {
+                self.serves = true;
+                self.cut_bytes = cut_bytes;
+            }
             Effect::Halt { why } => self.halted = Some(why),
             Effect::Note { text, .. } => self.notes.push(text),
             other => panic!("not a coordinator's effect: {other:?}"),

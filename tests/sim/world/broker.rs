@@ -233,7 +233,7 @@ impl World {
                 }
             }
             Effect::Again => self.queue(core, Event::Again),
-            Effect::Serve => self.life.as_mut().expect("it runs").serves = true,
+            Effect::Serve { .. } => self.life.as_mut().expect("it runs").serves = true,
             Effect::Stopped => self.life.as_mut().expect("it runs").cores[usize::from(core.0)].is_stopped = true,
             Effect::Halt { .. } => unreachable!("a halt is not performed"),
         }
