@@ -1,4 +1,5 @@
-# A full disk: produce answers KAFKA_STORAGE_ERROR, reads go on, and writes go on when there is space again.
+# A full disk: produce answers KAFKA_STORAGE_ERROR, reads go on, a restart finds its way, and writes go on when there is
+# space again.
 # on: file
 # kafka: no
 # needs: acked
@@ -24,8 +25,17 @@ broker_alive || fail "the broker ended on a full disk: $(broker_last_words)"
 say "reads while the disk is full ($(df --output=avail "$disk" | tail -n 1) KiB left)"
 verified
 
+say "a restart while there is not one block left"
+broker_kill
+cat /dev/zero >"$disk/last" 2>/dev/null || true
+say "$(df --output=avail "$disk" | tail -n 1) KiB left"
+broker_start
+verified
+fill -expect KAFKA_STORAGE_ERROR
+broker_alive || fail "the broker ended on a full disk: $(broker_last_words)"
+
 say "space returns"
-rm "$disk/ballast"
+rm "$disk/ballast" "$disk/last"
 from=$SECONDS
 written() { broker_alive || fail "the broker ended: $(broker_last_words)"; fill -count 20 >"$WORK/fill" 2>&1; }
 within 40 written || fail "no write succeeded within 40 s of space: $(cat "$WORK/fill")"
