@@ -22,9 +22,10 @@ impl Answer {
         Answer { declared: bytes.len() as u64, bytes: Some(bytes).filter(|bytes| !bytes.is_empty()), breaks: false }
     }
 
-    /// The first half of one, then a broken connection.
-    pub(super) fn half(bytes: &Bytes) -> Answer {
-        Answer { bytes: Some(bytes.slice(..bytes.len() / 2)), declared: bytes.len() as u64, breaks: true }
+    /// Its first half, then a broken connection.
+    pub(super) fn halved(self) -> Answer {
+        let half = self.bytes.map(|bytes| bytes.slice(..bytes.len() / 2));
+        Answer { bytes: half, declared: self.declared, breaks: true }
     }
 
     /// The length of a body without the body, as HEAD wants it.

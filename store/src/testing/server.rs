@@ -260,12 +260,8 @@ async fn answer(shared: Arc<Shared>, request: Request<Incoming>) -> Result<Respo
             });
             Ok(error(500, "InternalError"))
         }
-        Some(Fault::Truncated) => Ok(damage(&shared, &question, Answer::half)),
-        Some(Fault::Corrupt) => Ok(damage(&shared, &question, |bytes| {
-            let mut bytes = bytes.to_vec();
-            bytes[0] ^= 1;
-            Answer::whole(Bytes::from(bytes))
-        })),
+        Some(Fault::Truncated) => Ok(get(&shared.objects, &question).map(Answer::halved)),
+        Some(Fault::Corrupt) => Ok(corrupt(&shared.objects, &question)),
     }
 }
 
@@ -286,7 +282,7 @@ fn draw(shared: &Shared, question: &Question) -> Option<Fault> {
     let possible = match fault {
         Fault::Conflict => question.method == Method::PUT && !matches!(question.only(), Only::Always),
         Fault::Late => question.method == Method::PUT,
-        Fault::Truncated => question.method == Method::GET && question.header("range").is_none() && object(),
+        Fault::Truncated => question.method == Method::GET && object(),
         // Only whole objects have a checksum to find it by.
         Fault::Corrupt => question.method == Method::GET && question.header("range").is_none() && object(),
         _ => true,
@@ -295,12 +291,13 @@ fn draw(shared: &Shared, question: &Question) -> Option<Fault> {
     possible.then_some(fault)
 }
 
-fn damage(shared: &Shared, question: &Question, damage: impl Fn(&Bytes) -> Answer) -> Response<Answer> {
-    let Some(object) = shared.objects.get(&question.key) else { return error(404, "NoSuchKey") };
-    let body = damage(&object.bytes);
-    let mut headers = vec![("etag", object.etag.as_str())];
-    headers.extend(object.crc32c.as_deref().map(|crc32c| ("x-amz-checksum-crc32c", crc32c)));
-    with(200, &headers, body)
+/// The object, but for one bit, with the checksum of what it was.
+fn corrupt(objects: &Objects, question: &Question) -> Response<Answer> {
+    let Some(mut object) = objects.get(&question.key) else { return error(404, "NoSuchKey") };
+    let mut bytes = object.bytes.to_vec();
+    bytes[0] ^= 1;
+    object.bytes = Bytes::from(bytes);
+    whole(object)
 }
 
 /// What S3 refuses before it looks at the object.
@@ -352,12 +349,11 @@ fn put(objects: &Objects, question: &Question) -> Response<Answer> {
 }
 
 fn get(objects: &Objects, question: &Question) -> Response<Answer> {
-    let Some(Object { bytes, etag, crc32c }) = objects.get(&question.key) else { return error(404, "NoSuchKey") };
+    let Some(object) = objects.get(&question.key) else { return error(404, "NoSuchKey") };
     let Some(range) = question.header("range").and_then(|text| text.strip_prefix("bytes=")) else {
-        let mut headers = vec![("etag", etag.as_str())];
-        headers.extend(crc32c.as_deref().map(|crc32c| ("x-amz-checksum-crc32c", crc32c)));
-        return with(200, &headers, Answer::whole(bytes));
+        return whole(object);
     };
+    let Object { bytes, etag, .. } = object;
     let (first, last) = range.split_once('-').unwrap_or_default();
     let (Ok(first), Ok(last)) = (first.parse::<usize>(), last.parse::<usize>()) else { return error(400, "Invalid") };
     if first >= bytes.len() {
@@ -366,6 +362,12 @@ fn get(objects: &Objects, question: &Question) -> Response<Answer> {
     let last = last.min(bytes.len() - 1);
     let sent = format!("bytes {first}-{last}/{}", bytes.len());
     with(206, &[("etag", &etag), ("content-range", &sent)], Answer::whole(bytes.slice(first..=last)))
+}
+
+fn whole(object: Object) -> Response<Answer> {
+    let mut headers = vec![("etag", object.etag.as_str())];
+    headers.extend(object.crc32c.as_deref().map(|crc32c| ("x-amz-checksum-crc32c", crc32c)));
+    with(200, &headers, Answer::whole(object.bytes))
 }
 
 fn list(objects: &Objects, question: &Question) -> Response<Answer> {
