@@ -8,14 +8,16 @@
 //! | [`boot`] | the start: store and disk become a ledger, or a reason not to go on |
 //! | [`ledger`] | the state, and the one function that changes it |
 //! | [`command`] | what the journal holds: decisions, in frozen layouts |
+//! | [`groups`] | consumer groups: members, generations, who is told what |
 //! | [`journal`] | groups, segments, recovery |
 //! | [`snapshot`] | the state in parts |
 //! | [`owner`] | whose a store is |
 //! | [`spill`] | inline bytes on their way out of the journal |
-//! | [`reaper`] | what goes: old records, dead objects, orphans |
+//! | [`reaper`] | what goes: old records, old offsets, dead objects, orphans |
 
 pub mod boot;
 pub mod command;
+pub mod groups;
 pub mod journal;
 pub mod ledger;
 pub mod machine;

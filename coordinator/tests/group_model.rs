@@ -40,10 +40,13 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
+/// What is stored of a group, and its offsets by partition.
+type Known = (Arc<StoredGroup>, BTreeMap<u32, GroupOffset>);
+
 #[derive(Default)]
 struct World {
     ledger: Ledger,
-    groups: BTreeMap<Arc<str>, (Arc<StoredGroup>, BTreeMap<u32, GroupOffset>)>,
+    groups: BTreeMap<Arc<str>, Known>,
     /// Partitions that live, with their topic.
     partitions: BTreeMap<u32, u8>,
     drawn: u64,

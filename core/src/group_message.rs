@@ -110,6 +110,19 @@ pub struct OffsetsFetched {
 }
 
 impl GroupAsk {
+    /// True where it may change what is durable: those keep their order.
+    #[must_use]
+    pub fn writes(&self) -> bool {
+        match self {
+            GroupAsk::Join { .. }
+            | GroupAsk::Sync(_)
+            | GroupAsk::Leave(_)
+            | GroupAsk::Commit(_)
+            | GroupAsk::Delete(_) => true,
+            GroupAsk::Heartbeat(_) | GroupAsk::Fetch(_) | GroupAsk::List(_) | GroupAsk::Describe(_) => false,
+        }
+    }
+
     /// The answer that refuses all of it.
     #[must_use]
     pub fn refused(self, refusal: Refusal) -> GroupAnswer {

@@ -99,6 +99,10 @@ pub const GROUP_MEMBERS_BYTES_MAX: u64 = MIB;
 /// What the leader of one group assigns. Together with [`GROUP_MEMBERS_BYTES_MAX`] it must fit one command.
 pub const GROUP_ASSIGNMENT_BYTES_MAX: u64 = 512 * KIB;
 
+/// Ids of one group that were given to members and not used yet, until their session ends. Not counted as members; a
+/// client that asks for a new one each time it connects must not fill its group.
+pub const GROUP_PENDING_MAX: usize = 10_000;
+
 /// What the members of all groups say of themselves and are assigned: a thousand members in each of 300 groups.
 pub const MEMBERSHIP_BYTES_MAX: u64 = 256 * MIB;
 

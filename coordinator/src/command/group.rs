@@ -11,6 +11,11 @@ use bytes::Bytes;
 /// where it is admitted.
 pub const OFFSETS_MAX: usize = 16_384;
 
+/// What a member takes beside its texts and bytes: 60 in a command, about twice that in memory.
+pub const MEMBER_BYTES: u64 = 128;
+/// What a strategy takes beside its own bytes.
+const PROTOCOL_BYTES: u64 = 32;
+
 /// A group behind a completed rebalance, or behind a leave.
 ///
 /// What is under way (members that gather, the leader's work, heartbeats) is not durable: after a start a group goes on
@@ -81,6 +86,14 @@ impl StoredGroup {
         }
     }
 
+    /// What it takes at most as a command.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        let names = [&self.protocol_type, &self.protocol_name, &self.leader];
+        let names: usize = names.into_iter().flatten().chain([&self.id]).map(|name| name.len()).sum();
+        256 + names as u64 + self.members.iter().map(StoredMember::bytes).sum::<u64>()
+    }
+
     /// True where nothing in it contradicts the rest; what was stored must be.
     #[must_use]
     pub fn is_sound(&self) -> bool {
@@ -105,4 +118,21 @@ impl StoredGroup {
             && typed
             && if inhabited { led && self.protocol_name.is_some() } else { absent }
     }
+}
+
+impl StoredMember {
+    /// What it takes at most in a command: its texts and bytes, and the places that name them.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        let texts = [&self.id, &self.client.id, &self.client.host];
+        let texts: usize = texts.into_iter().chain(&self.instance_id).map(|text| text.len()).sum();
+        MEMBER_BYTES + (texts + self.assignment.len()) as u64 + protocols_bytes(&self.protocols)
+    }
+}
+
+/// What strategies take at most in a command.
+#[must_use]
+pub fn protocols_bytes(protocols: &[GroupProtocol]) -> u64 {
+    let bytes = |protocol: &GroupProtocol| (protocol.name.len() + protocol.metadata.len()) as u64 + PROTOCOL_BYTES;
+    protocols.iter().map(bytes).sum()
 }

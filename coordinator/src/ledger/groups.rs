@@ -8,236 +8,19 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use apus_core::api::{GroupClient, GroupOffset, GroupProtocol};
 use apus_core::error::Refusal;
 use apus_core::ids::{Lsn, PartitionId};
 use apus_core::limits;
-use bytes::Bytes;
 
 use super::Ledger;
-use super::record::{Cursor, Record, hash, put_text};
+use super::group::Group;
+use super::group_offset::{Committed, GroupPosition};
 use super::shelf::{Entry, Shelf};
 use super::table::Table;
-use crate::command::Corrupt;
-use crate::command::group::{CommitOffsets, StoredGroup, StoredMember};
+use crate::command::group::{CommitOffsets, StoredGroup};
 
 /// What one offset of a deleted topic costs in entries of a contiguous removal: each is looked up by itself.
 const SCATTERED_COST: usize = 8;
-
-/// A group.
-///
-/// Stored: 1 byte that says whether it is gone; its name; generation (4); protocol type, protocol and leader, each 1
-/// byte and, after 1, a text; 1 byte whether members left; the time (8); 4 bytes of how many members. Each of them: id;
-/// static name as above; client id and address; session and rebalance timeouts (4 each); 4 bytes of how many
-/// strategies, each a name and bytes with their length (4); the assignment likewise.
-#[derive(Clone, Debug)]
-pub(crate) struct Group {
-    pub(crate) stored: Arc<StoredGroup>,
-    /// It was removed; it is there until its last offset is gone.
-    pub(crate) gone: bool,
-    hash: u64,
-}
-
-impl Group {
-    fn new(stored: Arc<StoredGroup>) -> Group {
-        let mut bytes = Vec::new();
-        put_group(&mut bytes, &stored);
-        Group { stored, gone: false, hash: hash(0, &bytes) }
-    }
-}
-
-impl Record for Group {
-    /// A page of eight, a part of 128: a megabyte of middling groups.
-    const PAGE_ENTRIES_MAX: usize = 8;
-
-    fn write(&self, out: &mut Vec<u8>) {
-        out.push(u8::from(self.gone));
-        put_group(out, &self.stored);
-    }
-
-    fn read(bytes: &mut Cursor<'_>) -> Result<Group, Corrupt> {
-        let gone = bytes.flag()?;
-        let stored = take_group(bytes)?;
-        if !stored.is_sound() {
-            return Err(Corrupt::Value("a group that contradicts itself"));
-        }
-        Ok(Group { gone, ..Group::new(Arc::new(stored)) })
-    }
-
-    fn fingerprint(&self, out: &mut Vec<u8>) {
-        out.push(u8::from(self.gone));
-        out.extend_from_slice(&self.hash.to_le_bytes());
-    }
-}
-
-fn put_group(out: &mut Vec<u8>, group: &StoredGroup) {
-    put_text(out, &group.id);
-    out.extend_from_slice(&group.generation.to_le_bytes());
-    for text in [&group.protocol_type, &group.protocol_name, &group.leader] {
-        put_option(out, text);
-    }
-    out.push(u8::from(group.rebalancing));
-    out.extend_from_slice(&group.since_ms.to_le_bytes());
-    out.extend_from_slice(&(group.members.len() as u32).to_le_bytes());
-    for member in &group.members {
-        put_text(out, &member.id);
-        put_option(out, &member.instance_id);
-        put_text(out, &member.client.id);
-        put_text(out, &member.client.host);
-        out.extend_from_slice(&member.session_timeout_ms.to_le_bytes());
-        out.extend_from_slice(&member.rebalance_timeout_ms.to_le_bytes());
-        out.extend_from_slice(&(member.protocols.len() as u32).to_le_bytes());
-        for protocol in &member.protocols {
-            put_text(out, &protocol.name);
-            put_bytes(out, &protocol.metadata);
-        }
-        put_bytes(out, &member.assignment);
-    }
-}
-
-fn take_group(bytes: &mut Cursor<'_>) -> Result<StoredGroup, Corrupt> {
-    let mut group = StoredGroup {
-        id: bytes.text()?,
-        generation: bytes.i32()?,
-        protocol_type: take_option(bytes)?,
-        protocol_name: take_option(bytes)?,
-        leader: take_option(bytes)?,
-        rebalancing: bytes.flag()?,
-        since_ms: bytes.i64()?,
-        members: Vec::new(),
-    };
-    for _ in 0..bytes.u32()? {
-        let mut member = StoredMember {
-            id: bytes.text()?,
-            instance_id: take_option(bytes)?,
-            client: GroupClient { id: bytes.text()?, host: bytes.text()? },
-            session_timeout_ms: bytes.i32()?,
-            rebalance_timeout_ms: bytes.i32()?,
-            protocols: Vec::new(),
-            assignment: Bytes::new(),
-        };
-        for _ in 0..bytes.u32()? {
-            member.protocols.push(GroupProtocol { name: bytes.text()?, metadata: take_bytes(bytes)? });
-        }
-        member.assignment = take_bytes(bytes)?;
-        group.members.push(member);
-    }
-    Ok(group)
-}
-
-fn put_option(out: &mut Vec<u8>, text: &Option<Arc<str>>) {
-    out.push(u8::from(text.is_some()));
-    if let Some(text) = text {
-        put_text(out, text);
-    }
-}
-
-fn take_option(bytes: &mut Cursor<'_>) -> Result<Option<Arc<str>>, Corrupt> {
-    if bytes.flag()? { bytes.text().map(Some) } else { Ok(None) }
-}
-
-fn put_bytes(out: &mut Vec<u8>, bytes: &[u8]) {
-    out.extend_from_slice(&(bytes.len() as u32).to_le_bytes());
-    out.extend_from_slice(bytes);
-}
-
-fn take_bytes(bytes: &mut Cursor<'_>) -> Result<Bytes, Corrupt> {
-    let length = bytes.u32()? as usize;
-    bytes.take(length).map(Bytes::copy_from_slice)
-}
-
-/// How far a group has come in one partition.
-///
-/// | bytes | field | | bytes | field |
-/// | --- | --- | --- | --- | --- |
-/// | 4 | number of the group | | 8 | journaled time of the commit |
-/// | 4 | partition | | 8 | when to forget it, or -1 |
-/// | 8 | offset | | text | what the client keeps beside it |
-/// | 4 | leader epoch, or -1 | | | |
-#[derive(Clone, Debug)]
-pub(crate) struct Committed {
-    group: u32,
-    partition: u32,
-    offset: i64,
-    leader_epoch: i32,
-    commit_ms: i64,
-    expire_ms: i64,
-    /// Most clients keep nothing: then nothing is allocated.
-    metadata: Option<Arc<str>>,
-}
-
-impl Committed {
-    fn metadata_bytes(&self) -> u64 {
-        self.metadata.as_ref().map_or(0, |metadata| metadata.len() as u64)
-    }
-
-    fn position(&self) -> GroupPosition {
-        GroupPosition {
-            offset: GroupOffset {
-                offset: self.offset,
-                leader_epoch: self.leader_epoch,
-                metadata: self.metadata.clone().unwrap_or_default(),
-            },
-            commit_ms: self.commit_ms,
-            expire_ms: (self.expire_ms >= 0).then_some(self.expire_ms),
-        }
-    }
-}
-
-/// A committed offset and its times.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct GroupPosition {
-    /// As the client committed it.
-    pub offset: GroupOffset,
-    /// Journaled time of the commit, milliseconds.
-    pub commit_ms: i64,
-    /// When the client wanted it forgotten, milliseconds.
-    pub expire_ms: Option<i64>,
-}
-
-impl Record for Committed {
-    fn write(&self, out: &mut Vec<u8>) {
-        out.extend_from_slice(&self.group.to_le_bytes());
-        out.extend_from_slice(&self.partition.to_le_bytes());
-        out.extend_from_slice(&self.offset.to_le_bytes());
-        out.extend_from_slice(&self.leader_epoch.to_le_bytes());
-        out.extend_from_slice(&self.commit_ms.to_le_bytes());
-        out.extend_from_slice(&self.expire_ms.to_le_bytes());
-        put_text(out, self.metadata.as_deref().unwrap_or_default());
-    }
-
-    fn read(bytes: &mut Cursor<'_>) -> Result<Committed, Corrupt> {
-        let committed = Committed {
-            group: bytes.u32()?,
-            partition: bytes.u32()?,
-            offset: bytes.i64()?,
-            leader_epoch: bytes.i32()?,
-            commit_ms: bytes.i64()?,
-            expire_ms: bytes.i64()?,
-            metadata: Some(bytes.text()?).filter(|metadata| !metadata.is_empty()),
-        };
-        if committed.expire_ms < -1 {
-            return Err(Corrupt::Value("an offset's expiry"));
-        }
-        Ok(committed)
-    }
-}
-
-impl Entry for Committed {
-    type Key = (u32, u32);
-
-    fn key(&self) -> (u32, u32) {
-        (self.group, self.partition)
-    }
-
-    fn rank(&self) -> i64 {
-        0
-    }
-
-    fn grows_with(&self, other: &Committed) -> bool {
-        self.group == other.group
-    }
-}
 
 /// All groups.
 #[derive(Clone, Debug)]
@@ -426,6 +209,12 @@ impl Ledger {
     #[must_use]
     pub fn group(&self, id: &str) -> Option<&Arc<StoredGroup>> {
         self.groups.find(id).map(|(_, stored)| stored)
+    }
+
+    /// How many groups there are, those that are being removed included.
+    #[must_use]
+    pub fn groups_count(&self) -> u64 {
+        self.groups.table.count()
     }
 
     /// All groups behind this name, by name.

@@ -28,7 +28,9 @@ use crate::command::{Command, Envelope};
 mod check;
 mod commit;
 pub(crate) mod extents;
-pub(crate) mod groups;
+pub(crate) mod group;
+pub(crate) mod group_offset;
+mod groups;
 pub(crate) mod objects;
 mod outcome;
 pub(crate) mod producers;
@@ -42,7 +44,7 @@ pub(crate) mod table;
 pub(crate) mod topics;
 pub(crate) mod windows;
 
-pub use groups::GroupPosition;
+pub use group_offset::GroupPosition;
 pub use outcome::{Accepted, Answer, Decision, Known, Outcome, Pressure};
 pub use retention::Policy;
 pub use topics::TopicRecord;
@@ -100,8 +102,8 @@ pub(crate) struct Containers {
     pub(crate) objects: Table<objects::Object>,
     pub(crate) producers: Shelf<Producer>,
     pub(crate) windows: Table<windows::Window>,
-    pub(crate) groups: Table<groups::Group>,
-    pub(crate) group_offsets: Shelf<groups::Committed>,
+    pub(crate) groups: Table<group::Group>,
+    pub(crate) group_offsets: Shelf<group_offset::Committed>,
 }
 
 impl Ledger {

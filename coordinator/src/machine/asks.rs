@@ -30,7 +30,7 @@ impl Leader {
                 Err(Room::Soon) => return Some(Ask::InitProducer),
                 Err(_) => Answer::InitProducer(Err(Refusal::CoordinatorNotAvailable)),
             },
-            Ask::Group(ask) => Answer::Group(Box::new(ask.refused(Refusal::CoordinatorNotAvailable))),
+            Ask::Group(ask) => return self.ask_group(core, ticket, ask, turn).map(Ask::Group),
         };
         self.answer(core, ticket, answer, turn);
         None

@@ -17,12 +17,14 @@ use apus_core::time::Instant;
 use apus_core::turn::{Effect, Turn};
 use apus_core::world::{DiskFailure, DiskReply, Etag, StoreReply};
 
+use super::groups::Membership;
 use super::outbox::{Outbox, To};
 use super::publisher::Publisher;
 use super::tickets::Tickets;
 use super::{CoordinatorConfig, CoordinatorEvent};
 use crate::boot::{ATTEMPTS_MAX, Ready, cluster_text};
 use crate::command::{self, Command, Envelope};
+use crate::groups::Rules;
 use crate::journal::{Author, Claim, Completion, Journal, Room};
 use crate::ledger::{Ledger, Outcome};
 use crate::owner::Owner;
@@ -79,6 +81,7 @@ pub struct Leader {
     pub(crate) spill: Spill,
     pub(crate) publisher: Publisher,
     pub(crate) reaper: Reaper,
+    pub(crate) membership: Membership,
     /// Groups at the last digest.
     digested: u64,
     /// Bytes behind the journal's end that the start has cut.
@@ -109,6 +112,7 @@ impl Leader {
         let journal = Journal::new(config.journal, author, &replayed.tail, &replayed.segments, turn.now);
         assert!(journal.applied() >= replayed.ledger.lsn(), "the ledger is ahead of its journal");
         let topics = replayed.ledger.topics().map(|record| (record.id, topic_of(record, &config.node))).collect();
+        let rules = Rules::of(&config.node);
         let first_id = replayed.ledger.producer_ids_end();
         Leader {
             cluster_id: cluster_text(cluster),
@@ -122,7 +126,8 @@ impl Leader {
             producer_ids: (first_id, first_id, Lsn(0)),
             spill: Spill::new(config.broker, incarnation),
             publisher: Publisher::new(snapshot, replayed.bytes, turn.now),
-            reaper: Reaper::new(incarnation, config.retention_check_ms, turn.now),
+            reaper: Reaper::new(incarnation, config.retention_check_ms, rules.check_ms, turn.now),
+            membership: Membership::new(rules),
             digested: 0,
             cut_bytes: replayed.tail.garbage_bytes,
             swap: None,
@@ -198,6 +203,7 @@ impl Leader {
             self.advance_spill(tickets, turn);
             self.advance_snapshot(tickets, turn);
             self.advance_reaper(tickets, turn);
+            self.advance_groups(turn);
             self.digest(turn);
         }
     }
@@ -379,6 +385,7 @@ impl Leader {
     fn serve(&mut self, turn: &mut Turn) {
         let inline = std::mem::take(&mut self.inline);
         self.adopt_inline(inline, turn);
+        self.load_groups(turn);
         self.phase = Phase::Serves;
         turn.effect(Effect::Serve { cut_bytes: self.cut_bytes });
     }
@@ -433,6 +440,7 @@ impl Leader {
         if self.phase == Phase::Serves {
             let snapshot = self.publisher.deadline(self.journal.applied());
             at = at.min(self.spill.deadline()).min(snapshot).min(self.reaper.deadline());
+            at = at.min(self.membership.deadline());
         }
         at
     }
@@ -455,6 +463,9 @@ impl Leader {
         assert!(self.producer_ids.0 <= self.producer_ids.1);
         self.spill.check();
         self.ledger.check();
+        if self.phase == Phase::Serves {
+            self.membership.groups.check(&self.ledger);
+        }
     }
 }
 
@@ -463,6 +474,7 @@ fn writes(message: &Message) -> bool {
     use apus_core::message::Ask;
     match message {
         Message::Commit(_) => true,
+        Message::Ask { ask: Ask::Group(ask), .. } => ask.writes(),
         Message::Ask { ask, .. } => matches!(ask, Ask::CreateTopics(_) | Ask::DeleteTopics(_) | Ask::InitProducer),
         _ => false,
     }

@@ -1,8 +1,9 @@
-//! What goes: old records, idle producers, dead objects, orphans.
+//! What goes: old records, idle producers, old offsets of groups, dead objects, orphans.
 //!
 //! - **Retention** looks at every partition once an interval, a bounded number a step, and moves first offsets up.
 //! - **Dead objects** are deleted when they have been dead for [`GRACE_MS`], so that reads under way finish; only what
 //!   the store confirms is forgotten.
+//! - **Offsets** ([`offsets`]) of groups go a while after the group's last member.
 //! - **Orphans** ([`orphans`]) are packs that were uploaded and never committed.
 //!
 //! Nothing is deleted before the command that allows it is durable. A crash repeats deletions, which is harmless: keys
@@ -25,8 +26,10 @@ use crate::machine::calls::Calls;
 use crate::machine::leader::Leader;
 use crate::machine::outbox::To;
 use crate::machine::tickets::Tickets;
+use offsets::Offsets;
 use orphans::Orphans;
 
+pub mod offsets;
 pub mod orphans;
 
 /// An object stays so long after its last extent is gone: reads that know it finish within.
@@ -65,6 +68,7 @@ pub struct Reaper {
     condemned: Option<(Lsn, Vec<PackId>)>,
     deleting: bool,
     expire_at: Instant,
+    offsets: Offsets,
     pub(crate) orphans: Orphans,
     pub(crate) calls: Calls<Purpose>,
 }
@@ -72,7 +76,7 @@ pub struct Reaper {
 impl Reaper {
     /// A reaper of this start.
     #[must_use]
-    pub fn new(incarnation: Incarnation, check_ms: u64, now: Instant) -> Reaper {
+    pub fn new(incarnation: Incarnation, check_ms: u64, offsets_check_ms: u64, now: Instant) -> Reaper {
         assert!(check_ms > 0);
         Reaper {
             incarnation,
@@ -84,6 +88,7 @@ impl Reaper {
             condemned: None,
             deleting: false,
             expire_at: now.after_ms(EXPIRE_PAUSE_MS),
+            offsets: Offsets::new(offsets_check_ms, now),
             orphans: Orphans::new(now),
             calls: Calls::default(),
         }
@@ -99,7 +104,8 @@ impl Reaper {
     #[must_use]
     pub fn deadline(&self) -> Instant {
         let round = if self.round.is_empty() { self.check_at } else { Instant(0) };
-        round.min(self.delete_at).min(self.expire_at).min(self.orphans.deadline()).min(self.calls.deadline())
+        let own = round.min(self.delete_at).min(self.expire_at).min(self.calls.deadline());
+        own.min(self.offsets.deadline()).min(self.orphans.deadline())
     }
 }
 
@@ -108,6 +114,7 @@ impl Leader {
         self.enforce_retention(turn);
         self.carry_on_removals(turn);
         self.expire_producers(turn);
+        self.expire_offsets(turn);
         self.delete_dead(tickets, turn);
         self.advance_orphans(tickets, turn);
     }

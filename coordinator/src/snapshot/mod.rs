@@ -13,7 +13,8 @@ use apus_core::ids::{Incarnation, Lsn};
 
 use crate::ledger::Ledger;
 use crate::ledger::extents::Packed;
-use crate::ledger::groups::{Committed, Group};
+use crate::ledger::group::Group;
+use crate::ledger::group_offset::Committed;
 use crate::ledger::objects::Object;
 use crate::ledger::producers::Producer;
 use crate::ledger::topics::{Partition, TopicRecord};

@@ -83,6 +83,21 @@ pub struct Config {
     /// `producer.id.expiration.ms`: milliseconds of silence after which a producer is forgotten.
     pub producer_expiration_ms: i64,
 
+    /// `group.initial.rebalance.delay.ms`: milliseconds that an empty group waits for company of its first member.
+    pub group_initial_delay_ms: u64,
+    /// `group.min.session.timeout.ms`: milliseconds of silence that a member may choose at least.
+    pub group_session_ms_min: i32,
+    /// `group.max.session.timeout.ms`: and at most.
+    pub group_session_ms_max: i32,
+    /// `group.max.size`: members of a group.
+    pub group_members_max: usize,
+    /// `offset.metadata.max.bytes`: bytes that a client may keep beside an offset.
+    pub offset_metadata_bytes_max: usize,
+    /// `offsets.retention.minutes`, in milliseconds.
+    pub offsets_retention_ms: i64,
+    /// `offsets.retention.check.interval.ms`: milliseconds between two looks for offsets that go.
+    pub offsets_check_ms: u64,
+
     /// `diskless.store`.
     pub store: StorePlace,
     /// `diskless.s3.*`.
@@ -156,6 +171,13 @@ impl Config {
             fetch_bytes_max: settings.small("fetch.max.bytes"),
             fetch_sessions_max: settings.small("max.incremental.fetch.session.cache.slots"),
             producer_expiration_ms: settings.number("producer.id.expiration.ms"),
+            group_initial_delay_ms: settings.bytes("group.initial.rebalance.delay.ms"),
+            group_session_ms_min: settings.small("group.min.session.timeout.ms"),
+            group_session_ms_max: settings.small("group.max.session.timeout.ms"),
+            group_members_max: settings.small("group.max.size"),
+            offset_metadata_bytes_max: settings.small("offset.metadata.max.bytes"),
+            offsets_retention_ms: settings.number("offsets.retention.minutes").saturating_mul(60_000),
+            offsets_check_ms: settings.bytes("offsets.retention.check.interval.ms"),
             store,
             s3,
             journal,

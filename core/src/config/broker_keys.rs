@@ -28,6 +28,7 @@ pub const SECTIONS: &[Section] = &[
     Section { title: "Listeners and connections", keys: LISTENERS },
     Section { title: "Topics", keys: TOPICS },
     Section { title: "Producers and consumers", keys: CLIENTS },
+    Section { title: "Consumer groups", keys: GROUPS },
     Section { title: "Object store", keys: STORE },
     Section { title: "Packs and uploads", keys: PACKS },
     Section { title: "Caches", keys: CACHES },
@@ -199,6 +200,60 @@ const CLIENTS: &[Key] = &[
     .check(Check::AtLeast(1))
     .cluster_wide()
     .low(),
+];
+
+const GROUPS: &[Key] = &[
+    Key::new(
+        "group.initial.rebalance.delay.ms",
+        Kind::Int,
+        "An empty group waits so long for company of its first member, and again for each that comes meanwhile.",
+    )
+    .preset("3000")
+    .unit("ms")
+    .check(Check::AtLeast(0)),
+    Key::new(
+        "group.min.session.timeout.ms",
+        Kind::Int,
+        "The shortest silence that a member may choose to be put out for.",
+    )
+    .preset("6000")
+    .unit("ms")
+    .check(Check::AtLeast(0)),
+    Key::new(
+        "group.max.session.timeout.ms",
+        Kind::Int,
+        "The longest silence that a member may choose to be put out for.",
+    )
+    .preset("1800000")
+    .unit("ms")
+    .check(Check::AtLeast(0)),
+    Key::new("group.max.size", Kind::Int, "Members of a group; what they say of themselves is bounded besides.")
+        .preset("2147483647")
+        .unit("members")
+        .check(Check::AtLeast(1)),
+    Key::new("offset.metadata.max.bytes", Kind::Int, "Bytes that a client may keep beside an offset that it commits.")
+        .preset("4096")
+        .unit("bytes")
+        .check(Check::AtLeast(0))
+        .high(),
+    Key::new(
+        "offsets.retention.minutes",
+        Kind::Int,
+        "Offsets of a group go so long after its last member; of one that never had any, after their commit.",
+    )
+    .preset("10080")
+    .unit("minutes")
+    .check(Check::AtLeast(1))
+    .high(),
+    Key::new(
+        "offsets.retention.check.interval.ms",
+        Kind::Long,
+        "How often offsets that go, and groups without any, are looked for.",
+    )
+    .preset("600000")
+    .unit("ms")
+    .check(Check::AtLeast(1))
+    .high(),
 ];
 
 const STORE: &[Key] = &[

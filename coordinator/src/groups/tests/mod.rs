@@ -1,0 +1,7 @@
+//! Rules of groups, one test each, as calls with a time that the test tells.
+
+mod chance;
+mod expiry;
+mod joining;
+mod presence;
+mod town;

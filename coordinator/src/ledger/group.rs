@@ -1,0 +1,132 @@
+//! A group as the ledger keeps it.
+
+use std::sync::Arc;
+
+use apus_core::api::{GroupClient, GroupProtocol};
+use bytes::Bytes;
+
+use super::record::{Cursor, Record, hash, put_text};
+use crate::command::Corrupt;
+use crate::command::group::{StoredGroup, StoredMember};
+
+/// A group.
+///
+/// Stored: 1 byte that says whether it is gone; its name; generation (4); protocol type, protocol and leader, each 1
+/// byte and, after 1, a text; 1 byte whether members left; the time (8); 4 bytes of how many members. Each of them: id;
+/// static name as above; client id and address; session and rebalance timeouts (4 each); 4 bytes of how many
+/// strategies, each a name and bytes with their length (4); the assignment likewise.
+#[derive(Clone, Debug)]
+pub(crate) struct Group {
+    pub(crate) stored: Arc<StoredGroup>,
+    /// It was removed; it is there until its last offset is gone.
+    pub(crate) gone: bool,
+    hash: u64,
+}
+
+impl Group {
+    pub(super) fn new(stored: Arc<StoredGroup>) -> Group {
+        let mut bytes = Vec::new();
+        put_group(&mut bytes, &stored);
+        Group { stored, gone: false, hash: hash(0, &bytes) }
+    }
+}
+
+impl Record for Group {
+    /// A page of eight, a part of 128: a megabyte of middling groups.
+    const PAGE_ENTRIES_MAX: usize = 8;
+
+    fn write(&self, out: &mut Vec<u8>) {
+        out.push(u8::from(self.gone));
+        put_group(out, &self.stored);
+    }
+
+    fn read(bytes: &mut Cursor<'_>) -> Result<Group, Corrupt> {
+        let gone = bytes.flag()?;
+        let stored = take_group(bytes)?;
+        if !stored.is_sound() {
+            return Err(Corrupt::Value("a group that contradicts itself"));
+        }
+        Ok(Group { gone, ..Group::new(Arc::new(stored)) })
+    }
+
+    fn fingerprint(&self, out: &mut Vec<u8>) {
+        out.push(u8::from(self.gone));
+        out.extend_from_slice(&self.hash.to_le_bytes());
+    }
+}
+
+fn put_group(out: &mut Vec<u8>, group: &StoredGroup) {
+    put_text(out, &group.id);
+    out.extend_from_slice(&group.generation.to_le_bytes());
+    for text in [&group.protocol_type, &group.protocol_name, &group.leader] {
+        put_option(out, text);
+    }
+    out.push(u8::from(group.rebalancing));
+    out.extend_from_slice(&group.since_ms.to_le_bytes());
+    out.extend_from_slice(&(group.members.len() as u32).to_le_bytes());
+    for member in &group.members {
+        put_text(out, &member.id);
+        put_option(out, &member.instance_id);
+        put_text(out, &member.client.id);
+        put_text(out, &member.client.host);
+        out.extend_from_slice(&member.session_timeout_ms.to_le_bytes());
+        out.extend_from_slice(&member.rebalance_timeout_ms.to_le_bytes());
+        out.extend_from_slice(&(member.protocols.len() as u32).to_le_bytes());
+        for protocol in &member.protocols {
+            put_text(out, &protocol.name);
+            put_bytes(out, &protocol.metadata);
+        }
+        put_bytes(out, &member.assignment);
+    }
+}
+
+fn take_group(bytes: &mut Cursor<'_>) -> Result<StoredGroup, Corrupt> {
+    let mut group = StoredGroup {
+        id: bytes.text()?,
+        generation: bytes.i32()?,
+        protocol_type: take_option(bytes)?,
+        protocol_name: take_option(bytes)?,
+        leader: take_option(bytes)?,
+        rebalancing: bytes.flag()?,
+        since_ms: bytes.i64()?,
+        members: Vec::new(),
+    };
+    for _ in 0..bytes.u32()? {
+        let mut member = StoredMember {
+            id: bytes.text()?,
+            instance_id: take_option(bytes)?,
+            client: GroupClient { id: bytes.text()?, host: bytes.text()? },
+            session_timeout_ms: bytes.i32()?,
+            rebalance_timeout_ms: bytes.i32()?,
+            protocols: Vec::new(),
+            assignment: Bytes::new(),
+        };
+        for _ in 0..bytes.u32()? {
+            member.protocols.push(GroupProtocol { name: bytes.text()?, metadata: take_bytes(bytes)? });
+        }
+        member.assignment = take_bytes(bytes)?;
+        group.members.push(member);
+    }
+    Ok(group)
+}
+
+fn put_option(out: &mut Vec<u8>, text: &Option<Arc<str>>) {
+    out.push(u8::from(text.is_some()));
+    if let Some(text) = text {
+        put_text(out, text);
+    }
+}
+
+fn take_option(bytes: &mut Cursor<'_>) -> Result<Option<Arc<str>>, Corrupt> {
+    if bytes.flag()? { bytes.text().map(Some) } else { Ok(None) }
+}
+
+fn put_bytes(out: &mut Vec<u8>, bytes: &[u8]) {
+    out.extend_from_slice(&(bytes.len() as u32).to_le_bytes());
+    out.extend_from_slice(bytes);
+}
+
+fn take_bytes(bytes: &mut Cursor<'_>) -> Result<Bytes, Corrupt> {
+    let length = bytes.u32()? as usize;
+    bytes.take(length).map(Bytes::copy_from_slice)
+}

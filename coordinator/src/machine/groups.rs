@@ -1,0 +1,214 @@
+//! What fronts ask about groups: stepped by [`crate::groups`], stored, answered when that is durable.
+//!
+//! Room in the journal is promised before a group is stepped, so that whatever comes of it can be stored: a question
+//! waits for a segment whole, or is refused whole.
+
+use std::sync::Arc;
+
+use apus_core::api::{
+    DeleteGroupsRequest, DeleteGroupsResponse, DeletedGroup, DescribeGroupsResponse, HeartbeatResponse,
+    JoinGroupRequest, JoinGroupResponse, LeaveGroupResponse, ListGroupsResponse, SyncGroupRequest, SyncGroupResponse,
+};
+use apus_core::error::{Refusal, Refused};
+use apus_core::group_message::{GroupAnswer, GroupAsk};
+use apus_core::ids::{CoreId, Ticket};
+use apus_core::message::Answer;
+use apus_core::time::Instant;
+use apus_core::turn::Turn;
+
+use super::leader::Leader;
+use crate::command::group::protocols_bytes;
+use crate::command::{Command, StoredGroup};
+use crate::groups::{Asker, Groups, Moment, Rules, TITLE_BYTES_MAX};
+use crate::journal::{Claim, Room};
+
+/// Groups whose timers one step looks at.
+const GROUPS_STEP_MAX: usize = 256;
+/// Timers wait so long for room in the journal.
+const ROOM_PAUSE_MS: u64 = 1_000;
+
+/// What goes on in groups.
+#[derive(Debug)]
+pub(crate) struct Membership {
+    pub(crate) rules: Rules,
+    pub(crate) groups: Groups,
+    /// Timers wait for room until then.
+    paused_until: Instant,
+}
+
+impl Membership {
+    /// Nobody, until the ledger's groups are loaded.
+    pub(crate) fn new(rules: Rules) -> Membership {
+        Membership { rules, groups: Groups::default(), paused_until: Instant(0) }
+    }
+
+    pub(crate) fn deadline(&self) -> Instant {
+        self.groups.deadline().max(self.paused_until)
+    }
+}
+
+fn moment<'a>(rules: Rules, turn: &'a mut Turn<'_>) -> Moment<'a> {
+    Moment { now: turn.now, wall_ms: turn.wall.0, rng: turn.rng, rules, said: Vec::new() }
+}
+
+impl Leader {
+    /// Members carry on from what is stored: their silence begins when clients are served.
+    pub(crate) fn load_groups(&mut self, turn: &mut Turn) {
+        let mut moment = moment(self.membership.rules, turn);
+        self.membership.groups = Groups::load(&self.ledger, &mut moment);
+    }
+
+    /// Answers, now or later; hands the question back where it must wait for a segment.
+    pub(crate) fn ask_group(
+        &mut self,
+        core: CoreId,
+        ticket: Ticket,
+        ask: Box<GroupAsk>,
+        turn: &mut Turn,
+    ) -> Option<Box<GroupAsk>> {
+        let asker = Asker { core, ticket };
+        let room = self.wanted(&ask).map_or(Room::Yes, |(bytes, claim)| self.journal.room(bytes, None, claim));
+        match room {
+            Room::Yes => {}
+            Room::Soon => return Some(ask),
+            Room::No => {
+                self.say_group(asker, ask.refused(Refusal::CoordinatorNotAvailable), turn);
+                return None;
+            }
+        }
+        let rules = self.membership.rules;
+        let groups = &mut self.membership.groups;
+        let answer = match *ask {
+            GroupAsk::Join { request, client } => {
+                let (group, member_id) = (Arc::clone(&request.group_id), Arc::clone(&request.member_id));
+                let mut moment = moment(rules, turn);
+                let begun = groups.join(request, client, asker, &self.ledger, &mut moment);
+                let said = std::mem::take(&mut moment.said);
+                self.finish_step(&group, said, turn);
+                let Err(refusal) = begun else { return None };
+                GroupAnswer::Join(JoinGroupResponse { member_id, result: Err(refusal) })
+            }
+            GroupAsk::Sync(request) => {
+                let mut moment = moment(rules, turn);
+                let begun = groups.sync(&request, asker, &mut moment);
+                let said = std::mem::take(&mut moment.said);
+                self.finish_step(&request.caller.group_id, said, turn);
+                let Err(refusal) = begun else { return None };
+                GroupAnswer::Sync(SyncGroupResponse { result: Err(refusal) })
+            }
+            GroupAsk::Leave(request) => {
+                let mut moment = moment(rules, turn);
+                let result = groups.leave(&request, &mut moment);
+                let said = std::mem::take(&mut moment.said);
+                self.finish_step(&request.group_id, said, turn);
+                GroupAnswer::Leave(LeaveGroupResponse { result })
+            }
+            GroupAsk::Heartbeat(request) => {
+                let result = groups.heartbeat(&request.caller, &moment(rules, turn));
+                GroupAnswer::Heartbeat(HeartbeatResponse { result })
+            }
+            GroupAsk::Commit(request) => match self.commit_offsets(request, turn) {
+                Ok(result) => GroupAnswer::Commit(result),
+                Err(request) => return Some(Box::new(GroupAsk::Commit(request))),
+            },
+            GroupAsk::Fetch(request) => GroupAnswer::Fetch(self.fetch_offsets(&request)),
+            GroupAsk::List(request) => {
+                let listed = groups.list(&request.states, &request.types, &self.ledger);
+                GroupAnswer::List(ListGroupsResponse { result: Ok(listed) })
+            }
+            GroupAsk::Describe(request) => GroupAnswer::Describe(DescribeGroupsResponse {
+                groups: request.groups.iter().map(|id| groups.describe(id, &self.ledger)).collect(),
+                authorized_operations: request.authorized_operations,
+            }),
+            GroupAsk::Delete(request) => GroupAnswer::Delete(self.delete_groups(request, turn)),
+        };
+        self.say_group(asker, answer, turn);
+        None
+    }
+
+    /// What may have to be stored because of a question, at most; a commit knows that itself.
+    fn wanted(&self, ask: &GroupAsk) -> Option<(u64, Claim)> {
+        let bytes = |id: &str, added| self.membership.groups.stored_bytes_max(id, added, &self.ledger);
+        match ask {
+            GroupAsk::Join { request, .. } => Some((bytes(&request.group_id, join_bytes(request)), Claim::Client)),
+            GroupAsk::Sync(request) => Some((bytes(&request.caller.group_id, sync_bytes(request)), Claim::Client)),
+            GroupAsk::Leave(request) => Some((bytes(&request.group_id, 0), Claim::Client)),
+            GroupAsk::Delete(request) => Some((delete_bytes(request), Claim::Upkeep)),
+            GroupAsk::Heartbeat(_)
+            | GroupAsk::Commit(_)
+            | GroupAsk::Fetch(_)
+            | GroupAsk::List(_)
+            | GroupAsk::Describe(_) => None,
+        }
+    }
+
+    /// Stores what a step of a group came to, then says what was said in it.
+    fn finish_step(&mut self, id: &str, said: Vec<(Asker, GroupAnswer)>, turn: &mut Turn) {
+        if let Some(stored) = self.membership.groups.settle(id, &self.ledger) {
+            self.store_group(stored, turn);
+        }
+        said.into_iter().for_each(|(asker, answer)| self.say_group(asker, answer, turn));
+    }
+
+    fn store_group(&mut self, stored: Arc<StoredGroup>, turn: &mut Turn) {
+        // A group that becomes empty frees more than it takes.
+        let submitted = self.submit(Command::StoreGroup(stored), Claim::Upkeep, turn);
+        assert!(submitted.is_ok(), "room was promised before the group was stepped");
+    }
+
+    fn say_group(&mut self, asker: Asker, answer: GroupAnswer, turn: &mut Turn) {
+        self.answer(asker.core, asker.ticket, Answer::Group(Box::new(answer)), turn);
+    }
+
+    /// Groups without members go, each with its offsets.
+    fn delete_groups(&mut self, request: DeleteGroupsRequest, turn: &mut Turn) -> DeleteGroupsResponse {
+        let mut groups = Vec::with_capacity(request.groups.len());
+        for group_id in request.groups {
+            let forgotten = self.membership.groups.forget(&group_id, &self.ledger);
+            let result = forgotten.map_err(|refusal| {
+                let message = match refusal {
+                    Refusal::NonEmptyGroup => "The group is not empty.".to_owned(),
+                    _ => format!("Group {group_id} not found."),
+                };
+                Refused::new(refusal, message)
+            });
+            if result.is_ok() && self.ledger.group(&group_id).is_some() {
+                let removed = self.submit(Command::RemoveGroup { id: Arc::clone(&group_id) }, Claim::Upkeep, turn);
+                assert!(removed.is_ok(), "room was promised for all of them");
+            }
+            groups.push(DeletedGroup { group_id, result });
+        }
+        DeleteGroupsResponse { groups }
+    }
+
+    /// Sessions that end, generations that are complete, members that did not ask for their assignment.
+    pub(crate) fn advance_groups(&mut self, turn: &mut Turn) {
+        for _ in 0..GROUPS_STEP_MAX {
+            if self.membership.deadline() > turn.now {
+                return;
+            }
+            // Time makes groups empty, never large.
+            if self.journal.room(TITLE_BYTES_MAX, None, Claim::Upkeep) != Room::Yes {
+                self.membership.paused_until = turn.now.after_ms(ROOM_PAUSE_MS);
+                return;
+            }
+            let mut moment = moment(self.membership.rules, turn);
+            let woken = self.membership.groups.wake(&mut moment);
+            let said = std::mem::take(&mut moment.said);
+            let Some(id) = woken else { return };
+            self.finish_step(&id, said, turn);
+        }
+    }
+}
+
+fn join_bytes(request: &JoinGroupRequest) -> u64 {
+    protocols_bytes(&request.protocols)
+}
+
+fn sync_bytes(request: &SyncGroupRequest) -> u64 {
+    request.assignments.iter().map(|assignment| assignment.assignment.len() as u64).sum()
+}
+
+fn delete_bytes(request: &DeleteGroupsRequest) -> u64 {
+    request.groups.iter().map(|id| id.len() as u64 + 256).sum()
+}
