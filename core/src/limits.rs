@@ -89,7 +89,8 @@ pub const PRODUCER_EXPIRATION_MS: i64 = 86_400_000;
 /// Topics that one Metadata request may create on the way; the client asks again for the others.
 pub const AUTO_CREATE_TOPICS_MAX: usize = 100;
 
-/// Consumer groups, empty ones included: ~300 bytes each without their members, 30 MB.
+/// Consumer groups, empty ones included: ~300 bytes each without their members, 30 MB. Groups that gather their first
+/// generation when the last of these is taken are stored all the same: twice as many at most.
 pub const GROUPS_MAX: u64 = 100_000;
 
 /// What the members of one group say of themselves, beside a fixed cost for each: a group of a thousand members with two

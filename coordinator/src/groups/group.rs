@@ -79,6 +79,7 @@ pub(super) struct Group {
     joining: usize,
     member_bytes: u64,
     assignment_bytes: u64,
+    pending_bytes: u64,
 }
 
 impl Group {
@@ -106,6 +107,7 @@ impl Group {
             joining: 0,
             member_bytes: 0,
             assignment_bytes: 0,
+            pending_bytes: 0,
         }
     }
 
@@ -170,8 +172,21 @@ impl Group {
 
     /// What it costs in memory, beside a small fixed part.
     pub(super) fn bytes(&self) -> u64 {
-        let pending: usize = self.pending.keys().map(|id| id.len() + 64).sum();
-        self.member_bytes + self.assignment_bytes + pending as u64
+        self.member_bytes + self.assignment_bytes + self.pending_bytes
+    }
+
+    /// Somebody is given an id to join with.
+    pub(super) fn expect(&mut self, id: &Arc<str>, until: Instant) {
+        let earlier = self.pending.insert(Arc::clone(id), until);
+        assert!(earlier.is_none() && !self.members.contains_key(id), "an id is given once");
+        self.pending_bytes += pending_bytes(id);
+        self.wake_by(until);
+    }
+
+    fn expect_no_more(&mut self, id: &str) {
+        if self.pending.remove(id).is_some() {
+            self.pending_bytes -= pending_bytes(id);
+        }
     }
 
     /// What its members say of themselves, without one of them.
@@ -242,7 +257,7 @@ impl Group {
             assert!(earlier.is_none(), "a static name has one owner");
         }
         self.leader.get_or_insert_with(|| Arc::clone(&member.id));
-        self.pending.remove(&member.id);
+        self.expect_no_more(&member.id);
         self.wake_by(member.session_at);
         self.count_in(&member);
         let earlier = self.members.insert(Arc::clone(&member.id), member);
@@ -271,7 +286,7 @@ impl Group {
 
     /// Puts a member or an unused id out. Whatever it waits for is refused.
     pub(super) fn put_out(&mut self, id: &str, moment: &mut Moment<'_>) {
-        self.pending.remove(id);
+        self.expect_no_more(id);
         self.unsynced.remove(id);
         let Some(member) = self.members.remove(id) else { return };
         self.count_out(&member);
@@ -376,6 +391,7 @@ impl Group {
         assert!(self.joining == members.clone().filter(|member| member.joining.is_some()).count());
         assert!(self.member_bytes == members.clone().map(Member::bytes).sum::<u64>());
         assert!(self.assignment_bytes == members.clone().map(|member| member.assignment.len() as u64).sum::<u64>());
+        assert!(self.pending_bytes == self.pending.keys().map(|id| pending_bytes(id)).sum::<u64>());
         assert!(self.leader.is_some() != self.members.is_empty(), "members have a leader");
         assert!(self.leader.iter().all(|leader| self.members.contains_key(leader)), "the leader is a member");
         assert!(self.unsynced.iter().all(|id| self.members.contains_key(id)), "only members are waited for");
@@ -402,4 +418,9 @@ impl Group {
             .min()
             .unwrap_or(Instant::NEVER)
     }
+}
+
+/// What an id costs that nobody has used yet.
+fn pending_bytes(id: &str) -> u64 {
+    id.len() as u64 + 64
 }

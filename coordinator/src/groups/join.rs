@@ -89,8 +89,7 @@ impl Group {
             return wish.refuse(&wish.request.member_id, Refusal::CoordinatorNotAvailable, moment);
         }
         let until = moment.now.after_ms(u64::try_from(wish.request.session_timeout_ms).unwrap_or(0));
-        self.pending.insert(Arc::clone(&id), until);
-        self.wake_by(until);
+        self.expect(&id, until);
         wish.refuse(&id, Refusal::MemberIdRequired, moment);
     }
 

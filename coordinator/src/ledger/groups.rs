@@ -68,12 +68,12 @@ impl Groups {
         !self.debts.is_empty()
     }
 
-    fn store(&mut self, lsn: Lsn, stored: &Arc<StoredGroup>) -> Result<u32, Refusal> {
+    fn store(&mut self, lsn: Lsn, stored: &Arc<StoredGroup>, groups_max: u64) -> Result<u32, Refusal> {
         if let Some(number) = self.by_name.get(&stored.id) {
             self.table.update(lsn, *number, |group| *group = Group::new(Arc::clone(stored)));
             return Ok(*number);
         }
-        if self.table.count() >= limits::GROUPS_MAX {
+        if self.table.count() >= groups_max {
             return Err(Refusal::CoordinatorNotAvailable);
         }
         let number = self.table.insert(lsn, Group::new(Arc::clone(stored)));
@@ -165,7 +165,8 @@ impl Ledger {
         if !group.is_sound() {
             return Err(Refusal::InvalidRequest);
         }
-        self.groups.store(self.scalars.lsn, group).map(drop)
+        // Groups that gather were admitted before others took the last numbers.
+        self.groups.store(self.scalars.lsn, group, 2 * limits::GROUPS_MAX).map(drop)
     }
 
     pub(super) fn remove_group(&mut self, id: &str) -> Result<(), Refusal> {
@@ -176,7 +177,7 @@ impl Ledger {
         let (lsn, commit_ms) = (self.scalars.lsn, self.scalars.clock_ms);
         let found = self.groups.find(&commit.group).map(|(number, _)| number);
         let simple = || Arc::new(StoredGroup::simple(Arc::clone(&commit.group), commit_ms));
-        let group = match found.map_or_else(|| self.groups.store(lsn, &simple()), Ok) {
+        let group = match found.map_or_else(|| self.groups.store(lsn, &simple(), limits::GROUPS_MAX), Ok) {
             Ok(group) => group,
             Err(refusal) => return vec![Err(refusal); commit.offsets.len()],
         };

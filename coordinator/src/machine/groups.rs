@@ -21,6 +21,7 @@ use crate::command::group::protocols_bytes;
 use crate::command::{Command, StoredGroup};
 use crate::groups::{Asker, Groups, Moment, Rules, TITLE_BYTES_MAX};
 use crate::journal::{Claim, Room};
+use crate::ledger::Decision;
 
 /// Groups whose timers one step looks at.
 const GROUPS_STEP_MAX: usize = 256;
@@ -152,8 +153,10 @@ impl Leader {
 
     fn store_group(&mut self, stored: Arc<StoredGroup>, turn: &mut Turn) {
         // A group that becomes empty frees more than it takes.
-        let submitted = self.submit(Command::StoreGroup(stored), Claim::Upkeep, turn);
-        assert!(submitted.is_ok(), "room was promised before the group was stepped");
+        let Ok((_, outcome)) = self.submit(Command::StoreGroup(stored), Claim::Upkeep, turn) else {
+            panic!("room was promised before the group was stepped")
+        };
+        assert!(outcome.decision == Decision::GroupStored(Ok(())), "a group was admitted before it gathered");
     }
 
     fn say_group(&mut self, asker: Asker, answer: GroupAnswer, turn: &mut Turn) {
