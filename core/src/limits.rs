@@ -159,6 +159,10 @@ pub const COLD_READ_BYTES_MAX: u64 = 64 * MIB;
 /// Bytes of one fetch answer, whatever the client asks for (`fetch.max.bytes` of the broker: 55 MiB).
 pub const FETCH_BYTES_MAX: u64 = 55 * MIB;
 
+/// Extents that one look-up by time reads at most: more than one or two only where batches claim times that none of
+/// their records has, or where the first offset lies inside an extent.
+pub const OFFSET_READS_MAX: u32 = 64;
+
 /// Uploads at most that may be unresolved, so that a connection's dependency set fits one word.
 pub const UPLOADS_MAX: usize = 64;
 

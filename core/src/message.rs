@@ -285,6 +285,8 @@ pub enum Ask {
         partition: PartitionId,
         /// Which.
         at: OffsetAt,
+        /// By time: only records from here on count, and none below the first offset in any case.
+        from: i64,
         /// Only what is committed (read_committed).
         committed_only: bool,
     },
@@ -345,10 +347,13 @@ pub enum Found {
         /// The record's timestamp, or -1.
         timestamp_ms: i64,
     },
-    /// The first record in this extent at or after the time.
+    /// The first record in this extent at or after the time, not below the offset; where there is none, ask again from
+    /// the end of the extent on.
     Within {
         /// The extent.
         extent: Extent,
+        /// The first offset that counts; inside the extent.
+        from: i64,
         /// The time, milliseconds.
         timestamp_ms: i64,
     },

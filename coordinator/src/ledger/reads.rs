@@ -67,22 +67,44 @@ impl Ledger {
         Ok(Located { bounds: bounds(&head), extents })
     }
 
-    /// An offset by name or time. Without transactions, everything below the high watermark is committed.
+    /// An offset by name or time; by time, among the records from an offset on. Without transactions, everything below
+    /// the high watermark is committed.
+    ///
+    /// The first offset may lie inside an extent, whose newest timestamp may then be that of a record below it: whoever
+    /// reads the extent is told from where on records count, and asks again behind it where none of them does.
     ///
     /// # Errors
     /// Where the partition is unknown.
-    pub fn offset(&self, partition: PartitionId, at: OffsetAt, _committed_only: bool) -> Result<Found, Refusal> {
+    pub fn offset(
+        &self,
+        partition: PartitionId,
+        at: OffsetAt,
+        from: i64,
+        _committed_only: bool,
+    ) -> Result<Found, Refusal> {
         let head = self.living(partition).ok_or(Refusal::UnknownTopicOrPartition)?;
         let named = |offset| Found::Offset { offset, timestamp_ms: -1 };
+        let part = Partition { log_start_offset: head.log_start_offset.max(from), ..head };
+        let within = |extent: Extent, timestamp_ms| {
+            let from = extent.start.max(part.log_start_offset);
+            assert!(
+                (extent.start..extent.end).contains(&from),
+                "an extent that was searched ends behind the first offset"
+            );
+            Found::Within { extent, from, timestamp_ms }
+        };
         Ok(match at {
             OffsetAt::Latest => named(head.high_watermark),
             OffsetAt::Earliest | OffsetAt::EarliestLocal => named(head.log_start_offset),
             OffsetAt::LastTiered | OffsetAt::EarliestPendingUpload => NOWHERE,
-            OffsetAt::MaxTimestamp => self.newest(partition, &head),
-            OffsetAt::Time(timestamp_ms) => match self.first_since(partition, &head, timestamp_ms) {
-                Some(extent) => Found::Within { extent, timestamp_ms },
-                None => NOWHERE,
-            },
+            OffsetAt::MaxTimestamp => {
+                let newest = self.newest(partition, &part);
+                newest.map_or(NOWHERE, |(extent, timestamp_ms)| within(extent, timestamp_ms))
+            }
+            OffsetAt::Time(timestamp_ms) => {
+                let extent = self.first_since(partition, &part, timestamp_ms);
+                extent.map_or(NOWHERE, |extent| within(extent, timestamp_ms))
+            }
         })
     }
 
@@ -95,7 +117,10 @@ impl Ledger {
     }
 
     /// The first extent among those with the newest timestamp.
-    fn newest(&self, partition: PartitionId, head: &Partition) -> Found {
+    fn newest(&self, partition: PartitionId, head: &Partition) -> Option<(Extent, i64)> {
+        if head.log_start_offset >= head.high_watermark {
+            return None;
+        }
         let mut best: Option<(i64, i64)> = None;
         let mut newest = i64::MIN;
         for (rank_max, run) in self.extents.runs(self.first_key(partition, head)) {
@@ -112,12 +137,8 @@ impl Ledger {
                 }
             }
         }
-        let found = best.filter(|(_, timestamp_ms)| *timestamp_ms >= 0 && head.log_start_offset < head.high_watermark);
-        let Some((start, timestamp_ms)) = found else {
-            return NOWHERE;
-        };
-        let extent = self.extent_at(partition, head, start);
-        extent.map_or(NOWHERE, |extent| Found::Within { extent, timestamp_ms })
+        let (start, timestamp_ms) = best.filter(|(_, timestamp_ms)| *timestamp_ms >= 0)?;
+        Some((self.extent_at(partition, head, start)?, timestamp_ms))
     }
 
     fn scan(

@@ -16,8 +16,8 @@ impl Leader {
             Ask::Locate { partition, offset, bytes_max } => {
                 Answer::Located(self.ledger.locate(partition, offset, bytes_max))
             }
-            Ask::Offset { partition, at, committed_only } => {
-                Answer::Offset(self.ledger.offset(partition, at, committed_only))
+            Ask::Offset { partition, at, from, committed_only } => {
+                Answer::Offset(self.ledger.offset(partition, at, from, committed_only))
             }
             Ask::CreateTopics(request) => {
                 return self.create_topics(core, ticket, request, turn).map(Ask::CreateTopics);

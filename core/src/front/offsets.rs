@@ -16,6 +16,7 @@ use crate::batch::LEADER_EPOCH;
 use crate::error::Refusal;
 use crate::extent::{Extent, Home};
 use crate::ids::{CoreId, PartitionId, Ticket};
+use crate::limits::OFFSET_READS_MAX;
 use crate::message::{Ask, Found, Message};
 use crate::records;
 use crate::turn::{Level, Turn};
@@ -25,7 +26,19 @@ use crate::turn::{Level, Turn};
 pub struct Lookups {
     requests: BTreeMap<u64, Lookup>,
     asked: BTreeMap<Ticket, Place>,
-    reading: BTreeMap<ReadKey, (Place, Extent, i64)>,
+    reading: BTreeMap<ReadKey, (Place, Search)>,
+}
+
+/// The record that is looked for in one extent.
+#[derive(Clone, Copy, Debug)]
+struct Search {
+    extent: Extent,
+    /// Not below this offset.
+    from: i64,
+    /// The first one at or after this time …
+    timestamp_ms: i64,
+    /// … or the newest one, which has this time unless the first offset lies behind it.
+    newest: bool,
 }
 
 /// Which partition of which look-up.
@@ -36,6 +49,12 @@ struct Place {
     partition: usize,
     at: Wanted,
     of: PartitionId,
+    /// Records below do not count: they were read already.
+    from: i64,
+    /// The newest record so far.
+    best: Option<ListedOffset>,
+    /// Extents read.
+    reads: u32,
     tries: u8,
 }
 
@@ -146,7 +165,8 @@ impl Front {
         self.offsets.requests.insert(request, lookup);
         for (topic, partition, of, at) in asks {
             let at = Wanted { at, committed_only };
-            self.ask_offset(Place { request, topic, partition, at, of, tries: 0 }, turn);
+            let place = Place { request, topic, partition, at, of, from: 0, best: None, reads: 0, tries: 0 };
+            self.ask_offset(place, turn);
         }
     }
 
@@ -154,7 +174,7 @@ impl Front {
         let ticket = Ticket::draw(&mut self.tickets);
         self.offsets.asked.insert(ticket, place);
         let Wanted { at, committed_only } = place.at;
-        let ask = Ask::Offset { partition: place.of, at, committed_only };
+        let ask = Ask::Offset { partition: place.of, at, from: place.from, committed_only };
         turn.send(CoreId(0), Message::Ask { core: self.settings.core, ticket, ask });
     }
 
@@ -164,28 +184,59 @@ impl Front {
         match found {
             Err(refusal) => self.place_offset(place, Err(refusal)),
             Ok(Found::Offset { offset, timestamp_ms }) => {
-                self.place_offset(place, Ok(ListedOffset { timestamp_ms, offset }));
+                let found = ListedOffset { timestamp_ms, offset };
+                self.place_offset(place, Ok(place.best.unwrap_or(found)));
             }
-            Ok(Found::Within { extent, timestamp_ms }) => self.search(place, extent, timestamp_ms, turn),
+            Ok(Found::Within { extent, from, timestamp_ms }) => {
+                let newest = matches!(place.at.at, OffsetAt::MaxTimestamp);
+                self.search(place, Search { extent, from, timestamp_ms, newest }, turn);
+            }
         }
     }
 
-    /// Reads the extent that holds the record.
-    fn search(&mut self, place: Place, extent: Extent, timestamp_ms: i64, turn: &mut Turn<'_>) {
+    /// Reads the extent that ought to hold the record.
+    fn search(&mut self, place: Place, search: Search, turn: &mut Turn<'_>) {
+        let extent = search.extent;
         if let Some(pack) = self.hot.get(&extent.home) {
             let rope = Rope::new(pack.slices(extent.position, extent.bytes).collect());
-            let result = exact(&extent, rope, timestamp_ms, false, turn);
-            return self.place_offset(place, result);
+            let result = exact(&search, rope, false, turn);
+            return self.searched(place, &search, result, turn);
         }
         match extent.home {
             Home::Journal(_) => self.search_again(place, turn),
             Home::Pack(_) => {
                 let key = ReadKey(self.fetch.number());
-                self.offsets.reading.insert(key, (place, extent, timestamp_ms));
+                self.offsets.reading.insert(key, (place, search));
                 let blocks = reads::blocks_of(&extent).collect();
                 self.fetch.reads.begin(key, blocks, &mut self.tickets, turn);
             }
         }
+    }
+
+    /// What was found in an extent is the answer, unless the record that made the ledger name the extent does not count:
+    /// then the search goes on behind it.
+    fn searched(
+        &mut self,
+        place: Place,
+        search: &Search,
+        found: Result<Option<ListedOffset>, Refusal>,
+        turn: &mut Turn<'_>,
+    ) {
+        let found = match found {
+            Ok(found) => found,
+            Err(refusal) => return self.place_offset(place, Err(refusal)),
+        };
+        let better = |found: &ListedOffset| place.best.is_none_or(|best| found.timestamp_ms > best.timestamp_ms);
+        let best = found.filter(better).or(place.best);
+        let cut = search.from > search.extent.start;
+        let whole = match found {
+            Some(found) => found.timestamp_ms >= search.timestamp_ms || !cut,
+            None => search.newest && !cut,
+        };
+        if whole || place.reads >= OFFSET_READS_MAX {
+            return self.place_offset(place, Ok(best.unwrap_or(NOTHING)));
+        }
+        self.ask_offset(Place { from: search.extent.end, best, reads: place.reads + 1, ..place }, turn);
     }
 
     /// The bytes moved to another home in the meantime: ask again where they are.
@@ -200,16 +251,16 @@ impl Front {
     pub(super) fn read_done(&mut self, done: Done, turn: &mut Turn<'_>) {
         let Some(Done { key, blocks, failure }) = self.fetch_read(done, turn) else { return };
         // A fetch whose connection closed leaves a read that nobody waits for.
-        let Some((place, extent, timestamp_ms)) = self.offsets.reading.remove(&key) else { return };
+        let Some((place, search)) = self.offsets.reading.remove(&key) else { return };
         match failure {
             Some(crate::world::Failure::Missing) => self.search_again(place, turn),
             Some(failure) => {
-                turn.note(Level::Error, format!("cannot read {extent:?}: {failure}"));
+                turn.note(Level::Error, format!("cannot read {:?}: {failure}", search.extent));
                 self.place_offset(place, Err(Refusal::KafkaStorageError));
             }
             None => {
-                let result = exact_cold(&extent, &blocks, timestamp_ms, turn);
-                self.place_offset(place, result);
+                let result = exact_cold(&search, &blocks, turn);
+                self.searched(place, &search, result, turn);
             }
         }
     }
@@ -241,31 +292,27 @@ impl Front {
     }
 }
 
-fn exact_cold(
-    extent: &Extent,
-    blocks: &Blocks,
-    timestamp_ms: i64,
-    turn: &mut Turn<'_>,
-) -> Result<ListedOffset, Refusal> {
-    match reads::cut(extent, blocks) {
-        Some(pieces) => exact(extent, Rope::new(pieces), timestamp_ms, true, turn),
+fn exact_cold(search: &Search, blocks: &Blocks, turn: &mut Turn<'_>) -> Result<Option<ListedOffset>, Refusal> {
+    match reads::cut(&search.extent, blocks) {
+        Some(pieces) => exact(search, Rope::new(pieces), true, turn),
         None => {
-            turn.note(Level::Error, format!("an object is too short for {extent:?}"));
+            turn.note(Level::Error, format!("an object is too short for {:?}", search.extent));
             Err(Refusal::CorruptMessage)
         }
     }
 }
 
-/// The first record at or after a time among the batches of an extent. Bytes that did not stay in this process are
-/// checked against their checksums (`verify`), those of batches that are passed over too: their times decide.
+/// The record that is looked for, among the batches of an extent. Bytes that did not stay in this process are checked
+/// against their checksums (`verify`), those of batches that are passed over too: their times decide.
 fn exact(
-    extent: &Extent,
+    search: &Search,
     mut rope: Rope,
-    timestamp_ms: i64,
     verify: bool,
     turn: &mut Turn<'_>,
-) -> Result<ListedOffset, Refusal> {
+) -> Result<Option<ListedOffset>, Refusal> {
+    let Search { extent, from, timestamp_ms, newest } = search;
     let mut base = extent.start;
+    let mut best: Option<ListedOffset> = None;
     while rope.bytes() > 0 {
         let (header, bytes) = next_batch(&rope, extent, base).map_err(|corrupt| {
             turn.note(Level::Error, format!("corrupt bytes: {}", corrupt.0));
@@ -276,16 +323,73 @@ fn exact(
             turn.note(Level::Error, format!("corrupt bytes: checksum of the batch at offset {base} of {extent:?}"));
             return Err(Refusal::CorruptMessage);
         }
-        if header.timestamp_max >= timestamp_ms {
-            let found = records::first_at_or_after(&batch.join(), base, timestamp_ms).map_err(|corrupt| {
+        let end = base + header.offsets();
+        let least = if *newest { best.map_or(0, |best| best.timestamp_ms + 1) } else { *timestamp_ms };
+        if end > *from && header.timestamp_max >= least {
+            let batch = batch.join();
+            let found = match newest {
+                true => records::newest(&batch, base, *from),
+                false => records::first_at_or_after(&batch, base, *from, *timestamp_ms),
+            };
+            let found = found.map_err(|corrupt| {
                 turn.note(Level::Error, format!("corrupt records at offset {base} of {extent:?}: {corrupt:?}"));
                 Refusal::CorruptMessage
             })?;
-            if let Some((offset, timestamp_ms)) = found {
-                return Ok(ListedOffset { timestamp_ms, offset });
+            let found = found.map(|(offset, timestamp_ms)| ListedOffset { timestamp_ms, offset });
+            best = found.filter(|found| found.timestamp_ms >= least).or(best);
+            if best.is_some_and(|best| best.timestamp_ms >= *timestamp_ms) {
+                break;
             }
         }
-        base += header.offsets();
+        base = end;
     }
-    Ok(NOTHING)
+    Ok(best)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::batch::Codec;
+    use crate::ids::Lsn;
+    use crate::records::build::BatchBuilder;
+    use crate::time::{Instant, Rng, WallTime};
+    use crate::turn::Counters;
+
+    /// Two batches of records with these times, from offset 10 on.
+    fn look(from: i64, timestamp_ms: i64, newest: bool) -> Option<(i64, i64)> {
+        let batch = |times: [i64; 3]| {
+            times
+                .iter()
+                .fold(BatchBuilder::new(Codec::None), |batch, at| batch.record(*at, None, Some(b"value")))
+                .build()
+        };
+        let pieces = vec![batch([500, 20, 30]), batch([40, 70, 60])];
+        let bytes = pieces.iter().map(|piece| piece.len() as u32).sum();
+        let home = Home::Journal(Lsn(1));
+        let (transactional, control, timestamp_max) = (false, false, 500);
+        let extent = Extent { start: 10, end: 16, home, position: 0, bytes, timestamp_max, transactional, control };
+        let (mut rng, mut count, mut effects) = (Rng::new(1), Counters::default(), Vec::new());
+        let (now, wall) = (Instant(1), WallTime(1));
+        let mut turn = Turn { now, wall, rng: &mut rng, count: &mut count, effects: &mut effects };
+        let search = Search { extent, from, timestamp_ms, newest };
+        let found = exact(&search, Rope::new(pieces), true, &mut turn).expect("sound bytes");
+        assert!(effects.is_empty());
+        found.map(|found| (found.offset, found.timestamp_ms))
+    }
+
+    #[test]
+    fn no_record_below_the_first_offset_is_found_by_time() {
+        assert_eq!(look(10, 400, false), Some((10, 500)));
+        assert_eq!(look(11, 400, false), None, "the record that is as new lies below");
+        assert_eq!(look(11, 25, false), Some((12, 30)));
+        assert_eq!(look(13, 10, false), Some((13, 40)));
+        assert_eq!(look(15, 65, false), None);
+    }
+
+    #[test]
+    fn the_newest_record_is_one_that_is_still_there() {
+        assert_eq!(look(10, 500, true), Some((10, 500)));
+        assert_eq!(look(11, 500, true), Some((14, 70)));
+        assert_eq!(look(15, 500, true), Some((15, 60)));
+    }
 }

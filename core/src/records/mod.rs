@@ -133,37 +133,58 @@ fn read_headers(rest: &mut &[u8]) -> Result<u32, Corrupt> {
     Ok(count as u32)
 }
 
-/// The first record of a batch at or after a time, as offset and timestamp.
-pub fn first_at_or_after(batch: &Bytes, base_offset: i64, timestamp: i64) -> Result<Option<(i64, i64)>, Corrupt> {
-    find(batch, base_offset, |at| at >= timestamp)
-}
-
-/// The first record that carries the newest timestamp of a batch, as offset and timestamp; nothing where no record
-/// carries one.
-pub fn newest(batch: &Bytes, base_offset: i64) -> Result<Option<(i64, i64)>, Corrupt> {
+/// The first record of a batch at or after a time and not below an offset, as offset and timestamp.
+pub fn first_at_or_after(
+    batch: &Bytes,
+    base_offset: i64,
+    from: i64,
+    timestamp: i64,
+) -> Result<Option<(i64, i64)>, Corrupt> {
     let header = BatchHeader::read(batch).ok_or(Corrupt::Malformed("a batch is shorter than its header"))?;
-    if header.timestamp_max < 0 {
+    if header.timestamp_max < timestamp {
         return Ok(None);
     }
-    find(batch, base_offset, |at| at >= header.timestamp_max)
+    let mut first = None;
+    scan(batch, &header, base_offset, |offset, at| {
+        if offset >= from && at >= timestamp {
+            first = Some((offset, at));
+        }
+        first.is_some()
+    })?;
+    Ok(first)
 }
 
-fn find(batch: &Bytes, base_offset: i64, is_it: impl Fn(i64) -> bool) -> Result<Option<(i64, i64)>, Corrupt> {
+/// The first record that carries the newest timestamp among those of a batch that are not below an offset, as offset
+/// and timestamp; nothing where no record carries one.
+pub fn newest(batch: &Bytes, base_offset: i64, from: i64) -> Result<Option<(i64, i64)>, Corrupt> {
     let header = BatchHeader::read(batch).ok_or(Corrupt::Malformed("a batch is shorter than its header"))?;
-    if !is_it(header.timestamp_max) {
-        return Ok(None);
-    }
-    if header.has(ATTRIBUTE_LOG_APPEND_TIME) {
-        return Ok(Some((base_offset, header.timestamp_max))); // All of its records carry the time of the append.
-    }
+    let mut newest: Option<(i64, i64)> = None;
+    scan(batch, &header, base_offset, |offset, at| {
+        if offset >= from && at >= 0 && newest.is_none_or(|(_, newest)| at > newest) {
+            newest = Some((offset, at));
+        }
+        newest.is_some_and(|(_, newest)| newest >= header.timestamp_max)
+    })?;
+    Ok(newest)
+}
+
+/// Shows the offset and timestamp of each record, in order, until that is enough.
+fn scan(
+    batch: &Bytes,
+    header: &BatchHeader,
+    base_offset: i64,
+    mut is_enough: impl FnMut(i64, i64) -> bool,
+) -> Result<(), Corrupt> {
+    let append_time = header.has(ATTRIBUTE_LOG_APPEND_TIME).then_some(header.timestamp_max);
     let mut records = Records::open(batch, DECOMPRESSED_BYTES_MAX)?;
     while let Some(record) = records.read()? {
-        let timestamp = header.timestamp_base.saturating_add(record.timestamp_delta);
-        if is_it(timestamp) {
-            return Ok(Some((base_offset.saturating_add(i64::from(record.offset_delta)), timestamp)));
+        let own = header.timestamp_base.saturating_add(record.timestamp_delta);
+        let offset = base_offset.saturating_add(i64::from(record.offset_delta));
+        if is_enough(offset, append_time.unwrap_or(own)) {
+            break;
         }
     }
-    Ok(None)
+    Ok(())
 }
 
 #[cfg(test)]

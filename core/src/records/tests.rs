@@ -26,17 +26,24 @@ fn the_first_record_at_or_after_a_time_is_found_in_every_codec() {
     for codec in CODECS {
         let batch = [100, 90, 120, 120, 110].into_iter();
         let batch = batch.fold(BatchBuilder::new(codec), |batch, at| batch.record(at, None, Some(b"value"))).build();
-        let at = |timestamp| first_at_or_after(&batch, 1_000, timestamp);
-        assert_eq!(at(0), Ok(Some((1_000, 100))));
-        assert_eq!(at(101), Ok(Some((1_002, 120))));
-        assert_eq!(at(121), Ok(None));
-        assert_eq!(newest(&batch, 1_000), Ok(Some((1_002, 120))));
+        let at = |from, timestamp| first_at_or_after(&batch, 1_000, from, timestamp);
+        assert_eq!(at(0, 0), Ok(Some((1_000, 100))));
+        assert_eq!(at(0, 101), Ok(Some((1_002, 120))));
+        assert_eq!(at(0, 121), Ok(None));
+        assert_eq!(at(1_001, 95), Ok(Some((1_002, 120))), "records below an offset do not count");
+        assert_eq!(at(1_004, 111), Ok(None));
+        let newest_from = |from| newest(&batch, 1_000, from);
+        assert_eq!(newest_from(0), Ok(Some((1_002, 120))));
+        assert_eq!(newest_from(1_003), Ok(Some((1_003, 120))));
+        assert_eq!(newest_from(1_004), Ok(Some((1_004, 110))), "older than what the header says");
+        assert_eq!(newest_from(1_005), Ok(None));
         let appended = with_append_time(&batch, 500);
-        assert_eq!(first_at_or_after(&appended, 7, 130), Ok(Some((7, 500))));
-        assert_eq!(newest(&appended, 7), Ok(Some((7, 500))));
+        assert_eq!(first_at_or_after(&appended, 7, 0, 130), Ok(Some((7, 500))));
+        assert_eq!(first_at_or_after(&appended, 7, 9, 130), Ok(Some((9, 500))));
+        assert_eq!(newest(&appended, 7, 0), Ok(Some((7, 500))));
     }
     let timeless = BatchBuilder::new(Codec::None).record(-1, None, None).build();
-    assert_eq!(newest(&timeless, 0), Ok(None));
+    assert_eq!(newest(&timeless, 0, 0), Ok(None));
 }
 
 #[test]
