@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use apus_coordinator::command::{Command, Commit, CommitEntry, CreateTopic, Envelope, TopicKind};
-use apus_coordinator::ledger::{Decision, Ledger, Outcome, Policy};
+use apus_coordinator::ledger::{Decision, Known, Ledger, Outcome, Policy};
 use apus_coordinator::snapshot::{Container, Part, PartEntry, Snapshot, restore};
 use apus_core::batch::BatchFacts;
 use apus_core::ids::{BrokerId, Incarnation, PackId, PartitionId, Uuid, Writer};
@@ -89,6 +89,52 @@ fn retention_by_size_keeps_what_kafka_keeps() {
     assert_eq!(ledger.partition_bytes(PartitionId(0)), Some(600));
     assert_eq!(expired(&ledger, 500), Some(5));
     ledger.check();
+}
+
+#[test]
+fn lives_that_are_over_leave_one_mark() {
+    let mut ledger = Ledger::new();
+    create(&mut ledger, 1, 1);
+    let broker = BrokerId(1);
+    let pack = |life, writer, number| PackId { broker, incarnation: Incarnation(life), writer, number };
+    for life in 1..=50_u32 {
+        apply(&mut ledger, Command::Begin { incarnation: Incarnation(life), nonce: 7 });
+        for writer in Writer::ALL {
+            apply(&mut ledger, Command::Abandon { pack: pack(life, writer, 3) });
+        }
+        let facts = BatchFacts { offsets: 1, bytes: 9, timestamp_max: 0, attributes: 0, sequence: None };
+        let entry = CommitEntry { partition: PartitionId(0), position: 0, facts };
+        let stored = Some(pack(life, Writer::Packer, 5));
+        apply(&mut ledger, Command::Commit(Commit { stored, object_bytes: 9, batches: vec![entry] }));
+        let close = |before| Command::CloseLives { broker, before: Incarnation(before) };
+        if life % 10 == 5 {
+            assert_eq!(ledger.open_lives(Incarnation(life)), [broker]);
+            assert_eq!(apply(&mut ledger, close(life)).decision, Decision::Closed(true));
+            assert_eq!(apply(&mut ledger, close(life)).decision, Decision::Closed(false));
+            assert!(ledger.open_lives(Incarnation(life)).is_empty());
+            assert_eq!(ledger.pressure().writers, 3, "a mark, and the two writers of this life");
+        }
+        assert_eq!(apply(&mut ledger, close(life + 1)).decision, Decision::Closed(false), "this life goes on");
+        ledger.check();
+    }
+    assert!(ledger.pressure().writers <= 13);
+    // Of a closed life: committed packs live, all others are orphans, and none is ever committed.
+    assert!(ledger.is_referenced(pack(7, Writer::Packer, 5)));
+    for number in [0, 3, 4, 63, 1_000] {
+        let late = pack(44, Writer::Packer, number);
+        assert_eq!(ledger.known(late), Known::Resolved);
+        let commit = Commit { stored: Some(late), object_bytes: 9, batches: Vec::new() };
+        let before = ledger.pressure();
+        apply(&mut ledger, Command::Commit(commit));
+        assert_eq!((ledger.pressure(), ledger.is_referenced(late)), (before, false));
+    }
+    assert_eq!(ledger.known(pack(45, Writer::Packer, 4)), Known::Unknown, "a life that is not closed");
+    let snapshot = Snapshot::of(&ledger);
+    let parts: Vec<_> = snapshot.parts(None).collect();
+    let entries: Vec<PartEntry> = parts.iter().map(|part| part.entry).collect();
+    let restored = restore(&snapshot.manifest(None, &entries), parts.iter().map(|part| &part.bytes)).expect("whole");
+    assert_eq!(restored.digest(), ledger.digest());
+    assert_eq!(restored.known(pack(44, Writer::Spill, 9)), Known::Resolved);
 }
 
 #[test]

@@ -140,6 +140,13 @@ fn enveloped<const N: usize>(
     commands.into_iter().map(envelope).collect()
 }
 
+/// Commands that came later: the ledgers of the golden snapshots do not know them.
+fn later_samples() -> Vec<(&'static str, Envelope)> {
+    let close = Command::CloseLives { broker: BrokerId(1), before: Incarnation(2) };
+    let envelope = |command| Envelope { level: 1, principal: Arc::from(""), wall_ms: 1_700_000_000_100, command };
+    vec![("close-lives-v1", envelope(close))]
+}
+
 /// A state without groups, and one with them: the first one's golden snapshot is older than groups are.
 fn ledgers() -> [(&'static str, Ledger); 2] {
     let mut ledger = Ledger::new();
@@ -161,7 +168,7 @@ fn ledger() -> Ledger {
 /// Every golden file's name and what this binary writes for it.
 fn files() -> Vec<(String, Vec<u8>)> {
     let mut files = Vec::new();
-    for (name, envelope) in samples().into_iter().chain(group_samples()) {
+    for (name, envelope) in samples().into_iter().chain(group_samples()).chain(later_samples()) {
         let mut bytes = Vec::new();
         command::encode(&envelope, &mut bytes);
         files.push((format!("{name}.bin"), bytes));
@@ -193,7 +200,7 @@ fn what_is_written_is_what_was_written() {
 
 #[test]
 fn what_was_written_is_readable() {
-    for (name, envelope) in samples().into_iter().chain(group_samples()) {
+    for (name, envelope) in samples().into_iter().chain(group_samples()).chain(later_samples()) {
         let stored = fs::read(path(&format!("{name}.bin"))).expect("the file is in the repository");
         assert_eq!(command::decode(&stored), Ok((envelope, stored.len())), "{name}");
     }

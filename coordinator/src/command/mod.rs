@@ -10,8 +10,7 @@ use std::sync::Arc;
 
 use apus_core::batch::BatchFacts;
 use apus_core::extent::Placed;
-use apus_core::ids::{Incarnation, Lsn, PackId, PartitionId, TopicId};
-use apus_core::limits;
+use apus_core::ids::{BrokerId, Incarnation, Lsn, PackId, PartitionId, TopicId};
 use apus_core::message::Trim;
 
 mod codec;
@@ -85,6 +84,14 @@ pub enum Command {
     Abandon {
         /// Which.
         pack: PackId,
+    },
+    /// The lives of a broker before this one are over: no commit of a pack of theirs comes any more, and one that did
+    /// would be refused. What became of their packs is forgotten.
+    CloseLives {
+        /// Whose.
+        broker: BrokerId,
+        /// The first life that is not over.
+        before: Incarnation,
     },
     /// Dead objects were deleted from the store.
     ObjectsDeleted {

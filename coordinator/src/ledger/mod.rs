@@ -20,8 +20,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use apus_core::error::Refusal;
-use apus_core::ids::{Incarnation, Lsn, PackId, TopicId};
-use apus_core::limits;
+use apus_core::ids::{BrokerId, Incarnation, Lsn, PackId, TopicId};
 
 use crate::command::{Command, Envelope};
 
@@ -172,6 +171,7 @@ impl Ledger {
             Command::Rehome(rehome) => self.rehome(rehome, &mut removed),
             Command::Trim(trims) => Decision::Trimmed(self.trim(trims)),
             Command::Abandon { pack } => Decision::Abandoned(self.abandon(*pack)),
+            Command::CloseLives { broker, before } => Decision::Closed(self.close_lives(*broker, *before)),
             Command::ObjectsDeleted { packs } => Decision::Forgotten(self.forget(packs)),
             Command::ExpireProducers { before_ms } => Decision::Expired(self.expire_producers(*before_ms)),
             Command::StoreGroup(group) => Decision::GroupStored(self.store_group(group)),
@@ -207,6 +207,11 @@ impl Ledger {
         }
     }
 
+    /// The life that goes on is never closed.
+    fn close_lives(&mut self, broker: BrokerId, before: Incarnation) -> bool {
+        before <= self.scalars.incarnation && self.windows.close(self.scalars.lsn, broker, before)
+    }
+
     fn forget(&mut self, packs: &[PackId]) -> u64 {
         let lsn = self.scalars.lsn;
         packs.iter().filter(|pack| self.objects.forget(lsn, **pack)).count() as u64
@@ -231,6 +236,12 @@ impl Ledger {
         (incarnation > Incarnation(0)).then_some((incarnation, nonce))
     }
 
+    /// Brokers with lives before this one that are not closed.
+    #[must_use]
+    pub fn open_lives(&self, before: Incarnation) -> Vec<BrokerId> {
+        self.windows.open(before)
+    }
+
     /// The producer id behind the last one reserved.
     #[must_use]
     pub fn producer_ids_end(&self) -> i64 {
@@ -242,14 +253,8 @@ impl Ledger {
     pub fn pressure(&self) -> Pressure {
         let (extents, producers) = (self.extents.count(), self.producers.count());
         let (partitions, group_offsets) = (self.partitions.count(), self.groups.offsets.count());
-        let caps = [
-            (extents, limits::EXTENTS_MAX),
-            (producers, limits::PRODUCERS_MAX),
-            (partitions, limits::PARTITIONS_MAX),
-            (group_offsets, limits::GROUP_OFFSETS_MAX),
-        ];
-        let near = caps.iter().any(|(count, cap)| *count >= cap / 10 * 9);
-        Pressure { extents, producers, partitions, group_offsets, near }
+        let writers = self.windows.table.count();
+        Pressure { extents, producers, partitions, group_offsets, writers }
     }
 
     /// 64 bits that equal states share, and different ones do not but by a rare chance. How entries happen to lie in

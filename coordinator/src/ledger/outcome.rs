@@ -47,6 +47,8 @@ pub enum Decision {
     Trimmed(Vec<Trim>),
     /// The pack may be deleted; false where it was committed.
     Abandoned(bool),
+    /// The lives are over, and were not before; false changes nothing.
+    Closed(bool),
     /// So many dead objects were forgotten.
     Forgotten(u64),
     /// So many producers were forgotten.
@@ -101,6 +103,6 @@ pub struct Pressure {
     pub partitions: u64,
     /// Committed offsets of groups.
     pub group_offsets: u64,
-    /// Nine tenths of a cap are reached: clients are to be throttled.
-    pub near: bool,
+    /// Writers of packs whose outcomes are remembered; two a life, until it is closed.
+    pub writers: u64,
 }

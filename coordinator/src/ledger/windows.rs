@@ -4,6 +4,12 @@
 //! A writer has fewer than 64 packs undecided at a time. A number that falls out of the window undecided can never be
 //! committed any more: refusing a late commit is safe, applying it twice is not. Answers are kept whole, 26 bytes a
 //! batch in a snapshot, and forgotten when the next life of the journal begins.
+//!
+//! A life's windows stay behind its end, because a pack of it that the store lists may be committed (it is dead or
+//! alive), or never was (it is an orphan), and an orphan may be deleted only once nobody can commit it any more. When
+//! a life is *closed*, that is true of all its packs at once: every commit that was ever to come has come, by a journal
+//! that its next life has taken over, and another would be refused. What the extents refer to is then all that there
+//! is to know, and one mark for each broker takes the place of the windows of all its closed lives.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -17,6 +23,10 @@ use super::outcome::{Accepted, Answer, Known};
 use super::record::{Cursor, Record, hash};
 use super::table::Table;
 use crate::command::Corrupt;
+
+/// A window that stands for a life and all lives before it, of all writers: they are closed. Numbers of packs have 48
+/// bits, and a window ends behind a pack that was decided, so no other window stands there.
+const CLOSED: u64 = (1 << 48) - 1;
 
 /// What became of one pack.
 #[derive(Clone, Debug)]
@@ -34,7 +44,7 @@ pub(crate) enum Slot {
 /// The packs of one writer in one life of the journal.
 ///
 /// Stored: the writer as the id of its first pack, 8 bytes of the number below which all are decided, 1 byte of how
-/// many outcomes follow, then each: 0 open, 2 settled, 3 abandoned, or 1 with 4 bytes of how many answers and each of
+/// many outcomes follow (2^48 - 1 and none: this and all earlier lives are closed), then each: 0 open, 2 settled, 3 abandoned, or 1 with 4 bytes of how many answers and each of
 /// them: 0 with base offset, first offset (8 each), 1 byte duplicate, newest timestamp (8); or a refusal from 1 on.
 #[derive(Clone, Debug)]
 pub(crate) struct Window {
@@ -109,6 +119,10 @@ impl Window {
         Window { writer: PackId { number: 0, ..pack }, below: 0, slots: VecDeque::new() }
     }
 
+    fn is_mark(&self) -> bool {
+        self.below == CLOSED
+    }
+
     fn slot(&self, number: u64) -> Slot {
         let Some(index) = number.checked_sub(self.below) else {
             return Slot::Settled;
@@ -163,7 +177,8 @@ impl Record for Window {
                 _ => return Err(Corrupt::Value("what became of a pack")),
             });
         }
-        if window.slots.len() as u64 > PACK_WINDOW || window.below >= 1 << 48 {
+        let mark_holds_more = window.is_mark() && !window.slots.is_empty();
+        if window.slots.len() as u64 > PACK_WINDOW || window.below > CLOSED || mark_holds_more {
             return Err(Corrupt::Value("a window"));
         }
         Ok(window)
@@ -192,18 +207,35 @@ fn key(pack: PackId) -> Key {
 pub(crate) struct Windows {
     pub(crate) table: Table<Window>,
     index: BTreeMap<Key, u32>,
+    /// The last life of each broker that is closed. Derived.
+    closed: BTreeMap<BrokerId, Incarnation>,
 }
 
 impl Windows {
-    /// Windows of a restored table; nothing where a writer stands twice.
+    /// Windows of a restored table; nothing where a writer stands twice, or is closed and stands there all the same.
     pub(crate) fn of(table: Table<Window>) -> Option<Windows> {
         let mut index = BTreeMap::new();
         let unique = table.iter().all(|(number, window)| index.insert(key(window.writer), number).is_none());
-        unique.then_some(Windows { table, index })
+        let marks = table.iter().filter(|(_, window)| window.is_mark());
+        let closed = marks.map(|(_, window)| (window.writer.broker, window.writer.incarnation)).collect();
+        let windows = Windows { table, index, closed };
+        let lives = |window: &Window| window.is_mark() == windows.is_closed(window.writer);
+        (unique && windows.table.iter().all(|(_, window)| lives(window)) && windows.one_mark_each()).then_some(windows)
+    }
+
+    fn one_mark_each(&self) -> bool {
+        self.table.iter().filter(|(_, window)| window.is_mark()).count() == self.closed.len()
+    }
+
+    fn is_closed(&self, pack: PackId) -> bool {
+        self.closed.get(&pack.broker).is_some_and(|closed| pack.incarnation <= *closed)
     }
 
     /// What became of a pack.
     pub(crate) fn find(&self, pack: PackId) -> Slot {
+        if self.is_closed(pack) {
+            return Slot::Settled;
+        }
         let window = self.index.get(&key(pack)).and_then(|number| self.table.get(*number));
         window.map_or(Slot::Open, |window| window.slot(pack.number))
     }
@@ -219,6 +251,7 @@ impl Windows {
 
     /// Writes down what became of a pack that was open.
     pub(crate) fn resolve(&mut self, lsn: Lsn, pack: PackId, slot: Slot) {
+        assert!(!self.is_closed(pack), "{pack:?} is of a closed life");
         let number = match self.index.get(&key(pack)) {
             Some(number) => *number,
             None => {
@@ -228,6 +261,35 @@ impl Windows {
             }
         };
         self.table.update(lsn, number, |window| window.resolve(pack.number, slot));
+    }
+
+    /// One mark takes the place of the windows of a broker's lives before this one; false where it stands there already.
+    pub(crate) fn close(&mut self, lsn: Lsn, broker: BrokerId, before: Incarnation) -> bool {
+        let last = Incarnation(before.0.saturating_sub(1));
+        let mark = PackId { broker, incarnation: last, writer: Writer::ALL[0], number: 0 };
+        if last == Incarnation(0) || self.is_closed(mark) {
+            return false;
+        }
+        let first = (broker, Incarnation(0), Writer::ALL[0]);
+        let over: Vec<Key> = self.index.range(first..(broker, before, Writer::ALL[0])).map(|(key, _)| *key).collect();
+        for key in over {
+            let number = self.index.remove(&key).expect("it was just seen");
+            self.table.remove(lsn, number);
+        }
+        let number = self.table.insert(lsn, Window { below: CLOSED, ..Window::of(mark) });
+        self.index.insert(key(mark), number);
+        self.closed.insert(broker, last);
+        true
+    }
+
+    /// Brokers with windows of lives before this one that are not closed.
+    pub(crate) fn open(&self, before: Incarnation) -> Vec<BrokerId> {
+        let over = self.index.keys().filter(|(_, incarnation, _)| *incarnation < before);
+        let open =
+            over.filter(|(broker, incarnation, _)| self.closed.get(broker).is_none_or(|last| incarnation > last));
+        let mut brokers: Vec<BrokerId> = open.map(|(broker, ..)| *broker).collect();
+        brokers.dedup();
+        brokers
     }
 
     /// Nobody asks again for the answers of lives that are over.

@@ -1,8 +1,10 @@
 //! Packs that were uploaded and never committed: a crash between the two leaves them.
 //!
-//! The names below the cluster's data prefix are listed page by page, once after a start and then hourly. A pack of an
-//! earlier start that the ledger does not know is *abandoned* first: only when that is durable, and a commit of it
-//! would be refused for ever, is it deleted. Of this start, only packs whose number can never be committed any more
+//! The names below the cluster's data prefix are listed page by page, once after a start and then hourly. Before that,
+//! the lives of the journal before this one are *closed*: a journal has one writer at a time, and what an earlier one
+//! did not journal it never will. From then on a pack of theirs that no extent refers to is an orphan. A pack of an
+//! earlier start whose broker is not known to the ledger at all is *abandoned* by itself. Only when that is durable,
+//! and a commit of it would be refused for ever, is a pack deleted. Of this start, only packs whose number can never be committed any more
 //! are touched; of a later start, none: then this broker is the old one. Names that are not ours are left alone.
 
 use std::collections::BTreeSet;
@@ -80,6 +82,7 @@ impl Leader {
             Stage::Rests(until) if turn.now >= *until => {
                 (orphans.found, orphans.strangers) = (0, 0);
                 orphans.stage = Stage::Lists(None);
+                self.close_lives(turn);
             }
             Stage::Condemns { lsn, packs, next } if *lsn <= durable => {
                 let keys = packs.iter().map(|pack| pack_key(&self.cluster_id, *pack)).collect();
@@ -98,6 +101,14 @@ impl Leader {
             let request = StoreRequest::List { prefix, after, count_max: DELETE_KEYS_MAX as u16 };
             self.reaper.orphans.stage = Stage::Waits;
             self.reaper.calls.ask(Purpose::Page, request, tickets, turn);
+        }
+    }
+
+    /// Where there is no room for it, orphans are abandoned one by one, and the next sweep tries again.
+    fn close_lives(&mut self, turn: &mut Turn) {
+        let before = self.reaper.incarnation;
+        for broker in self.ledger.open_lives(before) {
+            let _ = self.submit(Command::CloseLives { broker, before }, Claim::Upkeep, turn);
         }
     }
 

@@ -1,6 +1,6 @@
 //! The journal's own life, and producers'.
 
-use apus_core::ids::{Incarnation, Lsn};
+use apus_core::ids::{BrokerId, Incarnation, Lsn};
 use rkyv::{Archive, Deserialize, Serialize};
 
 use super::{HeadV1, Stored};
@@ -52,6 +52,30 @@ impl Stored for ReserveProducerIdsV1 {
             return Err(Corrupt::Value("a negative producer id"));
         }
         Ok(self.head.with(Command::ReserveProducerIds { end: self.end }))
+    }
+}
+
+/// See [`Command::CloseLives`].
+#[derive(Archive, Serialize, Deserialize)]
+pub(in crate::command) struct CloseLivesV1 {
+    head: HeadV1,
+    broker: i32,
+    before: u32,
+}
+
+impl Stored for CloseLivesV1 {
+    const FRAME: (u16, u16) = (17, 1);
+
+    fn of(envelope: &Envelope) -> Option<CloseLivesV1> {
+        let Command::CloseLives { broker, before } = &envelope.command else {
+            return None;
+        };
+        Some(CloseLivesV1 { head: HeadV1::of(envelope), broker: broker.0, before: before.0 })
+    }
+
+    fn envelope(self) -> Result<Envelope, Corrupt> {
+        let (broker, before) = (BrokerId(self.broker), Incarnation(self.before));
+        Ok(self.head.with(Command::CloseLives { broker, before }))
     }
 }
 

@@ -10,6 +10,7 @@
 //! | 6 | 1 | [`CommitV1`] | | 12 | 1 | [`DigestV1`] |
 //! | 13 | 1 | [`StoreGroupV1`] | | 15 | 1 | [`CommitOffsetsV1`] |
 //! | 14 | 1 | [`RemoveGroupV1`] | | 16 | 1 | [`RemoveOffsetsV1`] |
+//! | 17 | 1 | [`CloseLivesV1`] | | | | |
 //!
 //! A payload is an rkyv archive (little endian, 32-bit relative pointers, no alignment), its root at the end; fields
 //! stand in the order of their declaration.
@@ -28,7 +29,7 @@ mod topic;
 
 pub(super) use bytes::{AbandonV1, CommitV1, ObjectsDeletedV1, RehomeV1, TrimV1};
 pub(super) use group::{CommitOffsetsV1, RemoveGroupV1, RemoveOffsetsV1, StoreGroupV1};
-pub(super) use life::{BeginV1, DigestV1, ExpireProducersV1, ReserveProducerIdsV1};
+pub(super) use life::{BeginV1, CloseLivesV1, DigestV1, ExpireProducersV1, ReserveProducerIdsV1};
 pub(super) use topic::{CreateTopicV1, DeleteTopicV1};
 
 /// A layout: its frame's type and version, and the way from and to the domain.
