@@ -186,6 +186,7 @@ impl Node {
             Message::Admit(admission) => self.pack(PackerEvent::Admit(admission), turn),
             Message::Resolved { flush } => self.pack(PackerEvent::Resolved { flush }, turn),
             Message::Held { bytes } => self.pack(PackerEvent::Held { bytes }, turn),
+            Message::Throttle { pause_ms } => self.pack(PackerEvent::Throttle { pause_ms }, turn),
             Message::Commit(_) | Message::Ask { .. } | Message::CatalogApplied { .. } => {
                 self.coordinate(CoordinatorEvent::Message(message), turn);
             }

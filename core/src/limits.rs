@@ -20,6 +20,20 @@ pub const BLOCK_BYTES: u64 = MIB;
 /// A pack is sealed at `diskless.pack.bytes.target`; one more request may land on top of it.
 pub const PACK_BYTES_MAX: u64 = 1 << 30;
 
+/// Batches of one flush, and extents of one spill: a pack with so many is sealed, and a request with more is several
+/// flushes. 16,384 of them are 640 KiB of a command, which with the largest inline flush stays below
+/// [`COMMAND_BYTES_MAX`]; of the smallest batches there are, they are a pack of 1 MiB.
+pub const PACK_BATCHES_MAX: usize = 16_384;
+
+/// A batch of a flush in its command: 40 bytes, and room for a later version of it.
+pub const COMMIT_BATCH_BYTES_MAX: u64 = 48;
+
+/// An extent that moves, in its command: 37 bytes, 8 for the journal home that it may have had to itself, and room.
+pub const REHOME_EXTENT_BYTES_MAX: u64 = 56;
+
+/// What a command of many parts holds beside them: header, envelope, the pack's id, the principal's name.
+pub const COMMAND_HEAD_BYTES_MAX: u64 = 64 * KIB;
+
 /// Slices below this are copied once into the pack's own buffer; a contiguous body costs less than a long list.
 pub const COPY_BYTES_MAX: usize = 32 << 10;
 
@@ -73,6 +87,11 @@ pub const EXTENTS_MAX: u64 = 10_000_000;
 
 /// Live producers over all partitions: ~120 bytes each, 120 MB.
 pub const PRODUCERS_MAX: u64 = 1_000_000;
+
+/// The longest pause between two rounds of flushes while the ledger is nearly full. It grows from nothing at nine
+/// tenths of a cap, so the last tenth of the extents lasts ~100 s with 10,000 partitions that are written all the
+/// time, and ~1,000 s with 1,000: retention comes in between. Every client's request still ends well within 30 s.
+pub const THROTTLE_PAUSE_MS_MAX: u64 = 2_000;
 
 /// Partitions of the cluster: ~160 bytes each in the ledger.
 pub const PARTITIONS_MAX: u64 = 1_000_000;
@@ -170,6 +189,10 @@ pub const UPLOADS_MAX: usize = 64;
 pub const PACK_WINDOW: u64 = 64;
 
 const _: () = assert!(INLINE_BYTES_MAX <= GROUP_BYTES_MAX);
+const _: () = assert!(
+    PACK_BATCHES_MAX as u64 * COMMIT_BATCH_BYTES_MAX + INLINE_BYTES_MAX + COMMAND_HEAD_BYTES_MAX <= COMMAND_BYTES_MAX
+);
+const _: () = assert!(PACK_BATCHES_MAX as u64 * REHOME_EXTENT_BYTES_MAX + COMMAND_HEAD_BYTES_MAX <= COMMAND_BYTES_MAX);
 const _: () = assert!(GROUP_BYTES_MAX + COMMAND_BYTES_MAX < SEGMENT_FIRST_BYTES);
 const _: () = assert!(COMMAND_BYTES_MAX.is_multiple_of(JOURNAL_BLOCK_BYTES));
 const _: () = assert!(SEGMENT_BYTES.is_multiple_of(JOURNAL_BLOCK_BYTES));

@@ -38,6 +38,11 @@ pub enum Message {
         /// How many.
         bytes: u64,
     },
+    /// Coordinator to packer: the ledger is nearly full, so rounds of flushes are to be so far apart.
+    Throttle {
+        /// The pause, milliseconds; 0 is none.
+        pause_ms: u64,
+    },
     /// Coordinator to every core: extents became durable.
     Committed(Arc<Committed>),
     /// Coordinator to every core: bytes moved to another home; offsets did not.

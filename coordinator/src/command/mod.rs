@@ -25,12 +25,6 @@ pub use group::{CommitOffsets, StoredGroup, StoredMember};
 /// The level of formats that this binary writes, and the highest one that it can lead.
 pub const FORMAT_LEVEL: u16 = 1;
 
-/// Batches of a commit, moves of a rehome: 16,384 of 40 bytes are 640 KiB, and with the largest inline flush they stay
-/// below the limit of a command.
-pub const BATCHES_MAX: usize = 16_384;
-
-const _: () = assert!(BATCHES_MAX as u64 * 48 + limits::INLINE_BYTES_MAX < limits::COMMAND_BYTES_MAX);
-
 /// A command and the circumstances in which it was decided.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Envelope {
@@ -161,7 +155,7 @@ pub struct Commit {
     pub stored: Option<PackId>,
     /// The object's length, footer included; of inline bytes, their length.
     pub object_bytes: u64,
-    /// In byte order, grouped by partition; at most [`BATCHES_MAX`].
+    /// In byte order, grouped by partition; at most [`apus_core::limits::PACK_BATCHES_MAX`].
     pub batches: Vec<CommitEntry>,
 }
 
@@ -186,6 +180,6 @@ pub struct Rehome {
     /// The journal homes that were read, ascending: only extents in these are replaced.
     pub emptied: Vec<Lsn>,
     /// The new extents; each replaces the extents of its partition inside its offsets, where they still live. At most
-    /// [`BATCHES_MAX`].
+    /// [`apus_core::limits::PACK_BATCHES_MAX`].
     pub moves: Vec<Placed>,
 }

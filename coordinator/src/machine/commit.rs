@@ -27,11 +27,11 @@ impl Leader {
         let mut frame = Vec::new();
         command::encode(&envelope, &mut frame);
         let inline = commit.stored.is_none().then(|| u64::from(commit.pack.bytes()));
-        let too_large = frame.len() as u64 + inline.unwrap_or(0) > limits::COMMAND_BYTES_MAX;
-        let room = self.journal.room(frame.len() as u64, inline, Claim::Client);
-        match room {
-            Room::Soon if !too_large => return Some(commit),
-            Room::Yes if !too_large && !self.is_full() => {}
+        assert!(commit.batches.len() <= limits::PACK_BATCHES_MAX, "the packer bounds its flushes");
+        assert!(frame.len() as u64 + inline.unwrap_or(0) <= limits::COMMAND_BYTES_MAX);
+        match self.journal.room(frame.len() as u64, inline, Claim::Client) {
+            Room::Soon => return Some(commit),
+            Room::Yes if !self.is_full() => {}
             _ => {
                 self.refuse(&commit, turn);
                 return None;

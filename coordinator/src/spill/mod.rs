@@ -31,10 +31,6 @@ use crate::machine::tickets::Tickets;
 
 /// Bytes of one spill's pack: twice what starts one.
 const SPILL_BYTES_MAX: u64 = 2 * limits::SPILL_BYTES_MIN;
-/// Extents and homes of one spill: at 37 and 8 bytes each, its command stays below [`limits::COMMAND_BYTES_MAX`].
-const SPILL_EXTENTS_MAX: usize = 32_768;
-const _: () = assert!(SPILL_EXTENTS_MAX as u64 * (37 + 8) < limits::COMMAND_BYTES_MAX);
-
 /// Inline bytes of one commit.
 #[derive(Debug)]
 struct Held {
@@ -220,8 +216,8 @@ impl Leader {
         let mut bytes = 0;
         for (lsn, held) in &self.spill.held {
             let full = bytes + u64::from(held.pack.bytes()) > SPILL_BYTES_MAX
-                || pieces.len() + held.placed.len() > SPILL_EXTENTS_MAX
-                || homes.len() == SPILL_EXTENTS_MAX;
+                || pieces.len() + held.placed.len() > limits::PACK_BATCHES_MAX
+                || homes.len() == limits::PACK_BATCHES_MAX;
             if *lsn > self.journal.durable() || (full && !homes.is_empty()) {
                 break;
             }

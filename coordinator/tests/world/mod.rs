@@ -63,6 +63,8 @@ pub struct World {
     pub pinned: BTreeMap<Lsn, Arc<Pack>>,
     pub resolved: Vec<u64>,
     pub held: u64,
+    /// Pauses that the packer was asked for.
+    pub pauses: Vec<u64>,
     /// Store requests that are refused as unknown: how many.
     pub store_unknown: u32,
     pub deletes: Vec<String>,
@@ -110,6 +112,7 @@ impl World {
             pinned: BTreeMap::new(),
             resolved: Vec::new(),
             held: 0,
+            pauses: Vec::new(),
             store_unknown: 0,
             deletes: Vec::new(),
             tickets: 0,
@@ -262,6 +265,7 @@ impl World {
             }
             Message::Resolved { flush } => self.resolved.push(flush),
             Message::Held { bytes } => self.held = bytes,
+            Message::Throttle { pause_ms } => self.pauses.push(pause_ms),
             Message::Answer { ticket, answer } => {
                 self.answers.insert(ticket.0, answer);
             }

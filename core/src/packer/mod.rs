@@ -4,7 +4,7 @@
 //! coordinator once the bytes are safe; the coordinator says `Resolved` when the flush is decided and durable.
 //!
 //! At the end of a drain, the open pack is flushed when
-//! - (a) it has reached its target;
+//! - (a) it has reached its target, or as many batches as one command may hold;
 //! - (b) nothing is in flight: no upload, and no inline flush that is not yet durable;
 //! - (c) one of these has just ended;
 //! - (d) its oldest request is as old as the linger;
@@ -13,8 +13,12 @@
 //! A flush that is small enough rides in the journal where that is allowed; any other is one object, and under (b) to
 //! (e) it spends a token of the put rate (`pace`). A flush that is due and has no token waits for the next one.
 //!
+//! While the ledger is nearly full, the coordinator asks for a pause between rounds of flushes, whatever the rule: what
+//! comes meanwhile is merged into fewer extents, and clients stand at their windows. A throttle time in their answers
+//! would ask the same of them, but only of those that heed it, and would not merge anything.
+//!
 //! Invariants:
-//! - A request is in exactly one flush; each of its batches is answered exactly once: here where the flush fails,
+//! - A request is in exactly one flush, but for one with more batches than a flush may hold, which is in several; each of its batches is answered exactly once: here where the flush fails,
 //!   by the coordinator otherwise.
 //! - A flush asks for offsets only after all earlier flushes that share a connection with it are resolved, so a
 //!   connection's batches get their offsets in the order in which they came. Others do not wait for each other.
@@ -27,29 +31,24 @@
 //! collected as orphans, and so are those whose upload has an unknown outcome.
 
 mod connections;
+mod failure;
 mod flights;
+mod flush;
 mod open;
 mod pace;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
-
-use crate::error::Refusal;
-use crate::extent::pack_key;
-use crate::ids::{BrokerId, CoreId, PackId, Ticket, Writer};
+use crate::ids::{BrokerId, Ticket};
 use crate::limits::{INLINE_BYTES_MAX, INLINE_HELD_BYTES_MAX, PACK_BYTES_MAX, UPLOADS_MAX};
-use crate::message::{Acknowledgement, Admission, Admitted, Began, Commit, CommitBatch, Message};
-use crate::pack::Pack;
-use crate::pack_builder::{PackBuilder, Piece};
+use crate::message::{Admission, Began};
 use crate::time::Instant;
-use crate::turn::{Effect, Level, Turn};
-use crate::world::{Condition, Failure, StoreReply, StoreRequest};
+use crate::turn::{Level, Turn};
+use crate::world::StoreReply;
 
-use connections::{Connections, Key, key};
-use flights::{Flight, Flights, Phase};
-use open::{Cut, Open};
+use connections::Connections;
+use flights::{Flights, Phase};
+use open::{Cut, Open, Part};
 use pace::Pace;
 
 /// Set in every ticket of the packer, so that whoever shares its core can tell whose an event is.
@@ -87,6 +86,11 @@ pub enum PackerEvent {
         /// How many.
         bytes: u64,
     },
+    /// Rounds of flushes are to be so far apart.
+    Throttle {
+        /// The pause, milliseconds; 0 is none.
+        pause_ms: u64,
+    },
     /// The store answered.
     Stored {
         /// The upload's ticket.
@@ -113,6 +117,9 @@ pub struct Packer {
     pace: Pace,
     /// Inline bytes that the coordinator holds.
     held_bytes: u64,
+    /// How far apart rounds of flushes are, and when the next one may begin.
+    pause_ms: u64,
+    resume_at: Instant,
     /// The open pack is to be flushed as soon as it may.
     due: bool,
     /// When a flush that is due has its token; never, where only an event can let it go.
@@ -140,6 +147,8 @@ impl Packer {
             flights: Flights::default(),
             pace: Pace::new(config.put_rate_max),
             held_bytes: 0,
+            pause_ms: 0,
+            resume_at: Instant::default(),
             due: false,
             permit_at: Instant::NEVER,
             ended: false,
@@ -160,6 +169,7 @@ impl Packer {
             PackerEvent::Admit(admission) => self.admit(admission, turn.now),
             PackerEvent::Resolved { flush } => self.resolved(flush, turn),
             PackerEvent::Held { bytes } => self.held_bytes = bytes,
+            PackerEvent::Throttle { pause_ms } => self.throttle(pause_ms, turn.now),
             PackerEvent::Stored { ticket, reply } => self.stored(ticket, reply, turn),
             PackerEvent::Wake => {}
             PackerEvent::DrainEnd => self.decide(turn),
@@ -173,7 +183,7 @@ impl Packer {
         match self.open.since() {
             Some(_) if self.began.is_none() => Instant::NEVER,
             Some(_) if self.due => self.permit_at,
-            Some(since) => since.after_ms(self.config.linger_ms_max),
+            Some(since) => since.after_ms(self.config.linger_ms_max).max(self.resume_at),
             None => Instant::NEVER,
         }
     }
@@ -181,7 +191,7 @@ impl Packer {
     /// No further upload may start and the open pack has reached its target: fronts stop reading produce requests.
     #[must_use]
     pub fn full(&self) -> bool {
-        self.open.bytes() >= self.config.pack_bytes_target && !self.may_upload()
+        self.open.is_full(self.config.pack_bytes_target) && !self.may_upload()
     }
 
     /// Nothing is open and nothing is undecided.
@@ -205,8 +215,11 @@ impl Packer {
         if admission.batches.is_empty() {
             return; // Nothing to place, so nothing to answer.
         }
-        self.connections.admitted(key(&admission), admission.drained, now);
-        self.open.push(admission, now);
+        let drained = admission.drained;
+        for part in Part::all(admission) {
+            self.connections.admitted(part.key, drained, now);
+            self.open.push(part, now);
+        }
     }
 
     fn resolved(&mut self, flush: u64, turn: &mut Turn) {
@@ -241,71 +254,38 @@ impl Packer {
         }
     }
 
-    fn upload_failed(&mut self, slot: usize, failure: &Failure, turn: &mut Turn) {
-        if !std::mem::replace(&mut self.failing, true) {
-            turn.note(
-                Level::Warn,
-                format!("the object store does not take packs, producers are told to retry: {failure}"),
-            );
-        }
-        let refusal = match failure {
-            Failure::Unknown(_) => Refusal::RequestTimedOut,
-            _ => Refusal::KafkaStorageError,
-        };
-        self.fail(slot, refusal, turn);
-    }
-
-    /// Fails a flush with all that must not get in before it is sent again.
-    fn fail(&mut self, slot: usize, refusal: Refusal, turn: &mut Turn) {
-        let doomed = self.flights.dependants(slot);
-        let mut connections = BTreeSet::new();
-        let mut answers: BTreeMap<CoreId, Vec<Acknowledgement>> = BTreeMap::new();
-        for at in (0..UPLOADS_MAX).filter(|at| doomed & 1 << at != 0) {
-            let flight = self.flights.at(at);
-            assert!(flight.phase != Phase::Committing, "what the coordinator has depends on nothing");
-            for batch in std::mem::take(&mut flight.batches) {
-                let answer = Acknowledgement { ticket: batch.ticket, slot: batch.slot, result: Err(refusal) };
-                answers.entry(batch.core).or_default().push(answer);
-            }
-            for &(key, requests) in &flight.connections {
-                self.connections.failed(key, requests, at);
-                connections.insert(key);
-            }
-            flight.depends = 0;
-            if at != slot && flight.phase == Phase::Uploading {
-                flight.phase = Phase::Failed;
-            } else {
-                self.flights.remove(at);
-            }
-        }
-        for admission in self.open.withdraw(|key| connections.contains(&key)) {
-            self.connections.withdrawn(key(&admission));
-            let refused = (0..admission.batches.len() as u32).map(|slot| Acknowledgement {
-                ticket: admission.ticket,
-                slot,
-                result: Err(refusal),
-            });
-            answers.entry(admission.core).or_default().extend(refused);
-        }
-        for (core, answers) in answers {
-            turn.send(core, Message::Acknowledged(answers));
-        }
-    }
-
     fn may_upload(&self) -> bool {
         self.flights.uploads() < self.config.uploads_max
             && self.flights.has_room()
             && self.flights.in_window(self.packs)
     }
 
-    /// The end of a drain: flushes what is to be flushed.
+    fn throttle(&mut self, pause_ms: u64, now: Instant) {
+        self.pause_ms = pause_ms;
+        self.resume_at = self.resume_at.min(now.after_ms(pause_ms));
+    }
+
+    /// The end of a drain: flushes what is to be flushed, unless it is too soon after the round before.
     fn decide(&mut self, turn: &mut Turn) {
         let ended = std::mem::take(&mut self.ended);
         self.permit_at = Instant::NEVER;
         if self.began.is_none() {
             return;
         }
-        while self.open.bytes() >= self.config.pack_bytes_target && self.may_upload() {
+        if turn.now < self.resume_at && !self.stopping {
+            self.due |= ended && !self.open.is_empty();
+            self.permit_at = self.resume_at;
+            return;
+        }
+        let flushes = self.flushes;
+        self.flush_round(ended, turn);
+        if self.flushes > flushes {
+            self.resume_at = turn.now.after_ms(self.pause_ms);
+        }
+    }
+
+    fn flush_round(&mut self, ended: bool, turn: &mut Turn) {
+        while self.open.is_full(self.config.pack_bytes_target) && self.may_upload() {
             self.flush(self.open.cut(self.config.pack_bytes_target), turn);
         }
         let Some(since) = self.open.since() else {
@@ -340,89 +320,4 @@ impl Packer {
         let inline = self.began.as_ref().is_some_and(|began| began.inline);
         inline && cut.bytes <= INLINE_BYTES_MAX && held + cut.bytes <= INLINE_HELD_BYTES_MAX
     }
-
-    /// Takes the cut out of the open pack and sends it on its way.
-    fn flush(&mut self, cut: Cut, turn: &mut Turn) {
-        let id = if self.rides_in_journal(cut) { None } else { Some(self.next_pack()) };
-        let (flush, slot) = (self.flushes, self.flights.free());
-        self.flushes += 1;
-        let mut connections: BTreeMap<Key, u32> = BTreeMap::new();
-        let mut depends = 0;
-        let mut batches: Vec<(CommitBatch, Admitted)> = Vec::new();
-        for admission in self.open.take(cut) {
-            *connections.entry(key(&admission)).or_default() += 1;
-            let (core, ticket) = (admission.core, admission.ticket);
-            batches.extend(admission.batches.into_iter().zip(0..).map(|(admitted, slot)| {
-                let (partition, facts) = (admitted.partition, admitted.facts);
-                (CommitBatch { partition, position: 0, facts, core, ticket, slot }, admitted)
-            }));
-        }
-        for (&key, &requests) in &connections {
-            depends |= self.connections.unresolved(key);
-            for _ in 0..requests {
-                self.connections.departed(key, slot);
-            }
-        }
-        let (pack, batches) = lay_out(batches, id);
-        let phase = if id.is_some() { Phase::Uploading } else { Phase::Waiting };
-        turn.count.flush_bytes += cut.bytes;
-        if let Some(id) = id {
-            turn.count.flushes_pack += 1;
-            self.pace.upload_began(turn.now);
-            let began = self.began.as_ref().expect("nothing is flushed before the ledger began");
-            let request = StoreRequest::Put {
-                key: pack_key(&began.cluster_id, id),
-                body: pack.body(),
-                condition: Condition::Always,
-            };
-            turn.effect(Effect::Store { ticket: Ticket(TICKET_BIT | flush), request });
-        } else {
-            turn.count.flushes_inline += 1;
-        }
-        let connections = connections.into_iter().collect();
-        let flight = Flight { flush, id, phase, depends, connections, pack: Arc::new(pack), batches, began: turn.now };
-        self.flights.insert(slot, flight);
-        self.commit_ready(turn);
-    }
-
-    fn next_pack(&mut self) -> PackId {
-        let number = self.packs;
-        self.packs += 1;
-        let began = self.began.as_ref().expect("nothing is flushed before the ledger began");
-        PackId { broker: self.config.broker, incarnation: began.incarnation, writer: Writer::Packer, number }
-    }
-
-    /// Asks offsets for every flush whose bytes are safe and which waits for no other.
-    fn commit_ready(&mut self, turn: &mut Turn) {
-        while let Some(slot) = self.flights.next_ready() {
-            let flight = self.flights.at(slot);
-            flight.phase = Phase::Committing;
-            let batches = std::mem::take(&mut flight.batches);
-            assert!(batches.is_sorted_by_key(|batch| batch.position));
-            let commit = Commit { flush: flight.flush, pack: Arc::clone(&flight.pack), stored: flight.id, batches };
-            turn.send(CoreId(0), Message::Commit(commit));
-        }
-    }
-}
-
-/// The pack of these batches, and the batches in byte order with their positions.
-fn lay_out(batches: Vec<(CommitBatch, Admitted)>, id: Option<PackId>) -> (Pack, Vec<CommitBatch>) {
-    let mut builder = PackBuilder::with_capacity(batches.len());
-    let mut commits = Vec::with_capacity(batches.len());
-    for (commit, admitted) in batches {
-        let piece = Piece {
-            partition: admitted.partition,
-            topic: admitted.topic,
-            index: admitted.index,
-            batches: 1,
-            offsets: u64::from(admitted.facts.offsets),
-            timestamp_max: admitted.facts.timestamp_max,
-        };
-        builder.add(piece, [admitted.bytes]);
-        commits.push(commit);
-    }
-    let built = builder.build(id);
-    let placed = |&at: &u32| CommitBatch { position: built.positions[at as usize], ..commits[at as usize] };
-    let ordered = built.order.iter().map(placed).collect();
-    (built.pack, ordered)
 }

@@ -2,7 +2,7 @@
 
 use super::world::{Bench, CONFIG, admit, began};
 use crate::error::Refusal;
-use crate::limits::{INLINE_BYTES_MAX, INLINE_HELD_BYTES_MAX, PACK_WINDOW};
+use crate::limits::{INLINE_BYTES_MAX, INLINE_HELD_BYTES_MAX, PACK_BATCHES_MAX, PACK_WINDOW};
 use crate::packer::{PackerConfig, PackerEvent, TICKET_BIT};
 use crate::time::Instant;
 use crate::world::Failure;
@@ -217,4 +217,83 @@ fn pack_numbers_stay_within_the_window_of_the_oldest() {
     let flush = bench.commits.last().expect("a commit").flush;
     bench.resolve(flush);
     assert_eq!(bench.puts.len(), PACK_WINDOW as usize + 1);
+}
+
+/// A request of so many batches of 61 bytes.
+fn many(connection: u64, ticket: u64, batches: usize) -> PackerEvent {
+    let PackerEvent::Admit(mut admission) = admit(connection, ticket, 61) else { panic!("an admission") };
+    admission.batches = vec![admission.batches[0].clone(); batches];
+    PackerEvent::Admit(admission)
+}
+
+/// Stores every upload and resolves every flush, until nothing is left; so many puts were stored before.
+fn finish(bench: &mut Bench, mut stored: usize) {
+    let (mut commits, mut flush) = (0, 0);
+    while !bench.packer.idle() {
+        while stored < bench.puts.len() {
+            bench.stored(bench.puts[stored]);
+            stored += 1;
+        }
+        assert!(bench.commits.len() > commits, "nothing moves");
+        while commits < bench.commits.len() {
+            assert_eq!(bench.commits[commits].flush, flush, "one connection's flushes are in order");
+            bench.resolve(flush);
+            (commits, flush) = (commits + 1, flush + 1);
+        }
+    }
+}
+
+#[test]
+fn a_flush_holds_as_many_batches_as_one_command_may() {
+    for inline in [false, true] {
+        let mut bench = Bench::new(CONFIG, inline);
+        bench.steps((0..4_000).map(|ticket| many(ticket % 7, ticket, 10)));
+        finish(&mut bench, 0);
+        let sizes: Vec<usize> = bench.commits.iter().map(|commit| commit.batches.len()).collect();
+        assert_eq!(sizes.iter().sum::<usize>(), 40_000, "{sizes:?}");
+        assert!(sizes.iter().all(|&batches| batches <= PACK_BATCHES_MAX), "{sizes:?}");
+    }
+}
+
+#[test]
+fn a_request_of_more_batches_than_a_flush_may_hold_is_several_and_keeps_its_slots() {
+    let mut bench = Bench::new(CONFIG, false);
+    bench.step(many(1, 5, 2 * PACK_BATCHES_MAX + 3));
+    assert_eq!(bench.puts.len(), 2, "and three batches that wait for company");
+    finish(&mut bench, 0);
+    let slots: Vec<u32> = bench.commits.iter().flat_map(|commit| &commit.batches).map(|batch| batch.slot).collect();
+    assert_eq!(slots, (0..2 * PACK_BATCHES_MAX as u32 + 3).collect::<Vec<_>>());
+    bench.step(many(1, 6, 2 * PACK_BATCHES_MAX));
+    bench.not_stored(bench.puts[3], Failure::Full("the bucket".into()));
+    let mut refused: Vec<u32> = bench.refused.iter().map(|(_, slot, _)| *slot).collect();
+    refused.sort_unstable();
+    assert_eq!(refused, (0..2 * PACK_BATCHES_MAX as u32).collect::<Vec<_>>(), "all parts, each batch once");
+}
+
+#[test]
+fn a_throttled_packer_flushes_in_rounds() {
+    let mut bench = Bench::new(CONFIG, false);
+    bench.step(PackerEvent::Throttle { pause_ms: 500 });
+    bench.admit(1, 1, 5 * MIB);
+    assert_eq!(bench.puts.len(), 1, "the first round is not held");
+    bench.stored(bench.puts[0]);
+    bench.resolve(0);
+    bench.admit(1, 2, 100);
+    bench.admit(2, 3, 9 * MIB);
+    bench.pass_ms(499);
+    assert_eq!(bench.puts.len(), 1);
+    bench.pass_ms(1);
+    assert_eq!(bench.puts.len(), 2, "one pack of what came meanwhile");
+    bench.admit(1, 4, 9 * MIB);
+    bench.pass_ms(10);
+    bench.step(PackerEvent::Throttle { pause_ms: 0 });
+    assert_eq!(bench.puts.len(), 3, "no pause any more");
+    bench.step(PackerEvent::Throttle { pause_ms: 500 });
+    bench.stored(bench.puts[1]);
+    bench.stored(bench.puts[2]);
+    bench.admit(3, 5, 100);
+    bench.admit(4, 6, 9 * MIB);
+    assert_eq!(bench.puts.len(), 4, "a full pack waits as well");
+    bench.step(PackerEvent::Stop);
+    assert_eq!(bench.puts.len(), 5, "a stop waits for nothing");
 }
