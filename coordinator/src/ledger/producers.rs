@@ -1,4 +1,20 @@
 //! Idempotent producers: what Kafka's `ProducerStateManager` decides, by partition and producer.
+//!
+//! In one point it is stricter than Kafka: a producer that a partition does not know begins at sequence 0, and is told
+//! OUT_OF_ORDER_SEQUENCE_NUMBER otherwise. Kafka takes any first sequence, and may: in its log a batch cannot fail
+//! while a later one of the same producer, sent before the failure was heard of, gets in. Here it can, because a flush
+//! fails alone. Were the later batch taken as the producer's first one, the earlier one's retry would be out of order
+//! for ever: next in its client's line and refused, which is fatal. Refusing the later one instead is harmless, for
+//! clients send a batch again that is refused out of order and is not next in line. UNKNOWN_PRODUCER_ID would be wrong
+//! there: it tells a client that what it was acknowledged was truncated, so it begins a new epoch with batches of the
+//! old one still under way.
+//!
+//! The price is paid by a producer that was silent until it was forgotten (`producer.id.expiration.ms`, a day) and
+//! goes on where it stopped. Its batch is next in line, so the error reaches the application: Kafka's own client fails
+//! this batch and begins a new epoch for the next one, librdkafka raises a fatal error. Whoever has producers that
+//! rest longer sets the key accordingly; 120 bytes each are what that costs. To take their first sequence as Kafka does,
+//! a commit would have to say that nothing of the batch's connection failed before it, which only the packer knows: a
+//! later version of the command may carry it.
 
 use apus_core::batch::Sequence;
 use apus_core::error::Refusal;
@@ -52,9 +68,6 @@ pub(crate) fn judge(known: Option<&Producer>, sequence: &Sequence, offsets: u32)
         return Judgement::Refuse(Refusal::InvalidRecord);
     }
     let Some(known) = known else {
-        // Kafka takes any first sequence here. In Kafka an earlier batch cannot have failed alone; here its flush can,
-        // and a later batch that came first would make every retry of the earlier one a refusal. A client that is told
-        // so begins a new epoch, also one that was silent until it was forgotten.
         let fresh = sequence.first == 0;
         return if fresh { Judgement::Accept } else { Judgement::Refuse(Refusal::OutOfOrderSequenceNumber) };
     };
