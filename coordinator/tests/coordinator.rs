@@ -2,8 +2,9 @@
 
 mod world;
 
-use apus_coordinator::machine::CoordinatorEvent;
+use apus_coordinator::machine::{Caps, CoordinatorEvent};
 use apus_core::error::Refusal;
+use apus_core::extent::pack_key;
 use apus_core::message::{Answer, Ask};
 use world::{Durable, KIB, Told, World, config, node, sequence};
 
@@ -341,4 +342,53 @@ fn a_broker_with_settings_of_its_own() {
     let Some(Answer::DeleteTopics(response)) = world.delete("a") else { panic!("no answer") };
     let refused = response.topics[0].result.as_ref().expect_err("deletion is off");
     assert_eq!(refused.refusal, Refusal::TopicDeletionDisabled);
+}
+
+#[test]
+fn near_its_cap_the_ledger_slows_producers_down_and_at_it_says_so_once() {
+    let mut config = config();
+    config.caps = Caps { extents: 20, ..config.caps };
+    let mut world = World::with(Durable::default(), config);
+    world.boot();
+    world.create("a", 1, &[("retention.ms", "5000")]);
+    for number in 0..17 {
+        let pack = world.pack(number);
+        world.commit(0, 100, Some(pack)).expect("answered").expect("accepted");
+    }
+    assert!(world.pauses.is_empty(), "{:?}", world.pauses);
+    for number in 17..20 {
+        let pack = world.pack(number);
+        world.commit(0, 100, Some(pack)).expect("answered").expect("accepted");
+    }
+    assert!(world.pauses.len() == 3 && world.pauses.is_sorted() && world.pauses[0] > 0, "{:?}", world.pauses);
+    for number in 20..30 {
+        let pack = world.pack(number);
+        assert_eq!(world.commit(0, 100, Some(pack)).expect("answered"), Err(Refusal::KafkaStorageError));
+    }
+    let told = |world: &World, words: &str| world.notes.iter().filter(|note| note.contains(words)).count();
+    assert_eq!((told(&world, "nearly full"), told(&world, "the ledger is full")), (1, 1), "{:?}", world.notes);
+    world.pass(70_000);
+    assert_eq!((told(&world, "has room again"), world.pauses.last()), (1, Some(&0)), "{:?}", world.notes);
+    let pack = world.pack(30);
+    assert!(world.commit(0, 100, Some(pack)).expect("answered").is_ok());
+}
+
+#[test]
+fn lives_that_are_over_are_closed_by_the_sweep() {
+    let mut world = World::new(Durable::default());
+    for life in 0..4 {
+        world.boot();
+        if life == 0 {
+            world.create("a", 1, &[]);
+        }
+        let pack = world.pack(0);
+        world.commit(0, 100, Some(pack)).expect("answered").expect("accepted");
+        let orphan = pack_key(&world.began.as_ref().expect("it began").cluster_id, world.pack(1));
+        world.durable.objects.insert(orphan.as_str().to_owned(), (Default::default(), 1));
+        world.pass(if life % 2 == 1 { 6_000 } else { 100 });
+        world = World::new(world.durable.clone());
+    }
+    world.boot();
+    world.pass(6_000);
+    assert_eq!(world.packs(), 4, "what was committed stays, and no orphan does: {:?}", world.durable.objects.keys());
 }

@@ -102,9 +102,6 @@ pub const PARTITIONS_CREATE_MAX: u64 = 100_000;
 /// Batches of a producer and partition that are remembered: Kafka's own number.
 pub const PRODUCER_BATCHES: usize = 5;
 
-/// A producer without a batch for so long, in journaled time, is forgotten (`producer.id.expiration.ms`).
-pub const PRODUCER_EXPIRATION_MS: i64 = 86_400_000;
-
 /// Topics that one Metadata request may create on the way; the client asks again for the others.
 pub const AUTO_CREATE_TOPICS_MAX: usize = 100;
 
@@ -166,8 +163,9 @@ pub const RECEIVE_BYTES_FIRST: usize = 1 << 20;
 /// Partitions that one fetch locates at a time; the others are first in the next one.
 pub const LOCATES_MAX: usize = 1_000;
 
-/// Fetch sessions of a core (`max.incremental.fetch.session.cache.slots`); the oldest idle one gives way.
-pub const FETCH_SESSIONS_MAX: usize = 1_000;
+/// Fetch sessions of a core at most, whatever `max.incremental.fetch.session.cache.slots` says (1,000 by default); the
+/// oldest idle one gives way. What they watch is bounded by [`WATCHES_MAX`].
+pub const FETCH_SESSIONS_MAX: usize = 10_000;
 
 /// Partitions watched by the fetch sessions of a core; a request beyond is served without a session.
 pub const WATCHES_MAX: usize = 1_000_000;

@@ -59,12 +59,6 @@ impl Leader {
         None
     }
 
-    /// At its caps the ledger takes no more extents or producers.
-    fn is_full(&self) -> bool {
-        let pressure = self.ledger.pressure();
-        pressure.extents >= limits::EXTENTS_MAX || pressure.producers >= limits::PRODUCERS_MAX
-    }
-
     /// Refuses every batch of a flush. Nothing was applied, nothing is journaled.
     fn refuse(&mut self, commit: &Commit, turn: &mut Turn) {
         let lsn = self.journal.applied();

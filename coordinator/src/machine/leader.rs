@@ -1,8 +1,8 @@
-//! A coordinator that leads: first it takes the store over and tells the cores, then it serves.
+//! A coordinator that leads: first it takes the store over (`takeover`), then it serves.
 //!
-//! `Begin` is journaled before OWNER is swapped, and OWNER before anything is told: whoever reads OWNER later finds
-//! that start in the journal. A crash in between leaves a journal with one more start than OWNER names, which the
-//! next start accepts.
+//! Here is what every step goes through: an event, what is due, the journal, what may be said because of it. What is
+//! asked stands in `asks`, `commit` and `topics`; what is due in the machines beside it, each of which adds to the
+//! leader what it needs of it.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -11,26 +11,26 @@ use bytes::Bytes;
 
 use apus_core::catalog::Topic;
 use apus_core::config::Config;
-use apus_core::ids::{CoreId, Incarnation, Lsn, ProducerId, TopicId, Uuid};
-use apus_core::message::{Answer, Began, Message};
+use apus_core::ids::{CoreId, Incarnation, Lsn, ProducerId, Ticket, TopicId, Uuid};
+use apus_core::message::{Answer, Message};
 use apus_core::time::Instant;
-use apus_core::turn::{Effect, Turn};
+use apus_core::turn::Turn;
 use apus_core::world::{DiskFailure, DiskReply, Etag, StoreReply};
 
 use super::groups::Membership;
 use super::outbox::{Outbox, To};
 use super::publisher::Publisher;
+use super::strain::Strain;
 use super::tickets::Tickets;
 use super::{CoordinatorConfig, CoordinatorEvent};
-use crate::boot::{ATTEMPTS_MAX, Ready, cluster_text};
+use crate::boot::{Ready, cluster_text};
 use crate::command::{self, Command, Envelope};
 use crate::groups::Rules;
 use crate::journal::{Author, Claim, Completion, Journal, Room};
 use crate::ledger::{Ledger, Outcome};
 use crate::owner::Owner;
-use crate::owner::swap::{Swap, Swapped};
+use crate::owner::swap::Swap;
 use crate::reaper::Reaper;
-
 use crate::spill::Spill;
 
 /// A digest of the state is journaled after so many groups.
@@ -85,9 +85,11 @@ pub struct Leader {
     /// Groups at the last digest.
     digested: u64,
     /// Bytes behind the journal's end that the start has cut.
-    cut_bytes: u64,
-    swap: Option<Swap>,
-    inline: BTreeMap<Lsn, Bytes>,
+    pub(super) cut_bytes: u64,
+    pub(super) swap: Option<Swap>,
+    /// Bytes that the start found in the journal, until the cores take them.
+    pub(super) inline: BTreeMap<Lsn, Bytes>,
+    pub(super) strain: Strain,
 }
 
 impl Leader {
@@ -126,31 +128,17 @@ impl Leader {
             producer_ids: (first_id, first_id, Lsn(0)),
             spill: Spill::new(config.broker, incarnation),
             publisher: Publisher::new(snapshot, replayed.bytes, turn.now),
-            reaper: Reaper::new(incarnation, config.retention_check_ms, rules.check_ms, turn.now),
+            reaper: Reaper::new(incarnation, &config.node, turn.now),
             membership: Membership::new(rules),
             digested: 0,
             cut_bytes: replayed.tail.garbage_bytes,
             swap: None,
+            strain: Strain::default(),
             inline: replayed.inline,
             ledger: replayed.ledger,
             owner,
             config: config.clone(),
         }
-    }
-
-    /// Journals this start.
-    pub fn begin(&mut self, tickets: &mut Tickets, turn: &mut Turn) -> Verdict {
-        let Author { incarnation, nonce, .. } = self.journal.author();
-        let command = Command::Begin { incarnation, nonce: u128::from_be_bytes(nonce.0) };
-        match self.submit(command, Claim::Begin, turn) {
-            Ok(_) | Err(Room::Soon) => {}
-            Err(_) => {
-                let why = "no room in data.dir to journal this start: free some space and start again";
-                return Verdict::Halt(why.to_owned());
-            }
-        }
-        self.journal.pump(tickets, turn);
-        Verdict::GoOn
     }
 
     /// Applies and journals one command of the coordinator's own, where there is room.
@@ -204,6 +192,7 @@ impl Leader {
             self.advance_snapshot(tickets, turn);
             self.advance_reaper(tickets, turn);
             self.advance_groups(turn);
+            self.advance_strain(turn);
             self.digest(turn);
         }
     }
@@ -262,7 +251,7 @@ impl Leader {
 
     fn disk(
         &mut self,
-        ticket: apus_core::ids::Ticket,
+        ticket: Ticket,
         result: Result<DiskReply, DiskFailure>,
         tickets: &mut Tickets,
         turn: &mut Turn,
@@ -279,12 +268,6 @@ impl Leader {
         Verdict::GoOn
     }
 
-    /// This start, once it is applied.
-    fn begun(&self) -> Option<Incarnation> {
-        let ours = self.journal.author().incarnation;
-        self.ledger.begun().map(|(incarnation, _)| incarnation).filter(|incarnation| *incarnation == ours)
-    }
-
     fn durable(&mut self, lsn: Lsn, tickets: &mut Tickets, turn: &mut Turn) {
         self.outbox.release(lsn, turn);
         if self.phase == Phase::Begins && self.begun().is_some() && lsn == self.journal.applied() {
@@ -292,55 +275,10 @@ impl Leader {
         }
     }
 
-    fn take_over(&mut self, tickets: &mut Tickets, turn: &mut Turn) {
-        let Author { journal, nonce, incarnation, .. } = self.journal.author();
-        let before = self.owner.as_ref().map(|(owner, _)| owner);
-        let wanted = Owner {
-            journal,
-            incarnation,
-            nonce,
-            floor: before.map_or(Lsn(0), |owner| owner.floor),
-            snapshot: before.and_then(|owner| owner.snapshot.clone()),
-        };
-        self.phase = Phase::Swaps;
-        self.swap = Some(Swap::begin(wanted, self.owner.clone(), tickets, turn));
-    }
-
-    fn stored(
-        &mut self,
-        ticket: apus_core::ids::Ticket,
-        reply: StoreReply,
-        tickets: &mut Tickets,
-        turn: &mut Turn,
-    ) -> Verdict {
-        let swapped = match &mut self.swap {
-            Some(swap) => swap.answered(ticket, &reply, tickets, turn),
-            None => return self.stored_in_service(ticket, reply, tickets, turn),
-        };
-        match swapped {
-            Some(Swapped::Done(etag)) => {
-                let swap = self.swap.take().expect("it was just answered");
-                self.owner = Some((swap.wanted().clone(), etag));
-                self.tell(turn);
-                Verdict::GoOn
-            }
-            Some(Swapped::Lost(why)) => Verdict::Halt(why),
-            Some(Swapped::Going) if self.swap.as_ref().is_some_and(|swap| swap.failures > ATTEMPTS_MAX) => {
-                Verdict::Halt("the object store does not answer: check diskless.store and its credentials".to_owned())
-            }
-            Some(Swapped::Going) => Verdict::GoOn,
-            None => unreachable!("no question of the coordinator has ticket {ticket}"),
-        }
-    }
-
-    fn stored_in_service(
-        &mut self,
-        ticket: apus_core::ids::Ticket,
-        reply: StoreReply,
-        tickets: &mut Tickets,
-        turn: &mut Turn,
-    ) -> Verdict {
-        if self.spill.asked(ticket) {
+    fn stored(&mut self, ticket: Ticket, reply: StoreReply, tickets: &mut Tickets, turn: &mut Turn) -> Verdict {
+        if self.swap.is_some() {
+            self.owner_stored(ticket, &reply, tickets, turn)
+        } else if self.spill.asked(ticket) {
             self.spill_stored(ticket, &reply, turn);
             Verdict::GoOn
         } else if let Some(verdict) = self.snapshot_stored(ticket, &reply, tickets, turn) {
@@ -350,22 +288,6 @@ impl Leader {
             self.reaper_stored(ticket, reply, turn);
             Verdict::GoOn
         }
-    }
-
-    /// The ledger is recovered and ours: every core learns it.
-    fn tell(&mut self, turn: &mut Turn) {
-        self.phase = Phase::Tells;
-        let lsn = self.journal.durable();
-        let began = Began {
-            cluster_id: Arc::clone(&self.cluster_id),
-            incarnation: self.journal.author().incarnation,
-            inline: self.config.inline,
-        };
-        self.outbox.say(lsn, To::All, Message::Began(began));
-        let changes = self.topics.values().map(|topic| apus_core::catalog::CatalogChange::Set(Arc::clone(topic)));
-        let update = apus_core::catalog::CatalogUpdate { lsn, changes: changes.collect() };
-        self.outbox.say(lsn, To::All, Message::Catalog(Arc::new(update)));
-        self.outbox.release(lsn, turn);
     }
 
     fn catalog_applied(&mut self, core: CoreId, lsn: Lsn, turn: &mut Turn) {
@@ -382,14 +304,6 @@ impl Leader {
         }
     }
 
-    fn serve(&mut self, turn: &mut Turn) {
-        let inline = std::mem::take(&mut self.inline);
-        self.adopt_inline(inline, turn);
-        self.load_groups(turn);
-        self.phase = Phase::Serves;
-        turn.effect(Effect::Serve { cut_bytes: self.cut_bytes });
-    }
-
     fn wake(&mut self, tickets: &mut Tickets, turn: &mut Turn) -> Verdict {
         if let Some(swap) = &mut self.swap {
             swap.wake(tickets, turn);
@@ -402,7 +316,7 @@ impl Leader {
     }
 
     /// Says something computed from everything that was applied so far.
-    pub(crate) fn answer(&mut self, core: CoreId, ticket: apus_core::ids::Ticket, answer: Answer, turn: &mut Turn) {
+    pub(crate) fn answer(&mut self, core: CoreId, ticket: Ticket, answer: Answer, turn: &mut Turn) {
         let lsn = self.journal.applied();
         self.outbox.say(lsn, To::One(core), Message::Answer { ticket, answer });
         self.outbox.release(self.journal.durable(), turn);

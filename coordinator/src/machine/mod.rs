@@ -21,6 +21,7 @@ use crate::journal::JournalLimits;
 use crate::ledger::Ledger;
 pub(crate) use commit::PACKER;
 use leader::Leader;
+pub use strain::Caps;
 use tickets::Tickets;
 
 mod asks;
@@ -32,6 +33,8 @@ pub mod leader;
 mod offsets;
 pub mod outbox;
 pub mod publisher;
+mod strain;
+mod takeover;
 pub mod tickets;
 mod topics;
 
@@ -46,9 +49,9 @@ pub struct CoordinatorConfig {
     pub journal: JournalLimits,
     /// Small flushes may ride in the journal: it and the store are equally durable.
     pub inline: bool,
-    /// How often retention looks at every partition, milliseconds.
-    pub retention_check_ms: u64,
-    /// The broker's settings: defaults of topics.
+    /// Extents and producers that the ledger may hold.
+    pub caps: Caps,
+    /// The broker's settings: defaults of topics, and how often and when what is old goes.
     pub node: Arc<Config>,
 }
 
@@ -62,7 +65,7 @@ impl CoordinatorConfig {
             cores,
             journal: JournalLimits::default(),
             inline: matches!(node.store, StorePlace::Directory(_)),
-            retention_check_ms: 60_000,
+            caps: Caps::default(),
             node: Arc::clone(node),
         }
     }

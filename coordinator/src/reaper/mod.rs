@@ -12,6 +12,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use apus_core::config::Config;
 use apus_core::extent::pack_key;
 use apus_core::ids::{Incarnation, Lsn, PackId, PartitionId, Ticket, TopicId};
 use apus_core::message::{Message, Trim};
@@ -36,8 +37,6 @@ pub mod orphans;
 pub const GRACE_MS: i64 = 60_000;
 /// How often dead objects are looked for, while there are any.
 pub const DELETE_PAUSE_MS: u64 = 10_000;
-/// How often idle producers are looked for.
-pub const EXPIRE_PAUSE_MS: u64 = 600_000;
 /// Partitions that one step looks at: each costs a look-up or two.
 pub const PARTITIONS_STEP_MAX: usize = 256;
 /// Objects of one DELETE: S3's own limit.
@@ -58,7 +57,6 @@ pub(crate) enum Purpose {
 #[derive(Debug)]
 pub struct Reaper {
     pub(crate) incarnation: Incarnation,
-    check_ms: u64,
     check_at: Instant,
     /// Partitions that this round has still to look at, by topic.
     round: VecDeque<TopicId>,
@@ -76,19 +74,18 @@ pub struct Reaper {
 impl Reaper {
     /// A reaper of this start.
     #[must_use]
-    pub fn new(incarnation: Incarnation, check_ms: u64, offsets_check_ms: u64, now: Instant) -> Reaper {
-        assert!(check_ms > 0);
+    pub fn new(incarnation: Incarnation, node: &Config, now: Instant) -> Reaper {
+        assert!(node.retention_check_ms > 0 && node.producer_check_ms > 0);
         Reaper {
             incarnation,
-            check_ms,
-            check_at: now.after_ms(check_ms),
+            check_at: now.after_ms(node.retention_check_ms),
             round: VecDeque::new(),
             inside: 0,
             delete_at: now,
             condemned: None,
             deleting: false,
-            expire_at: now.after_ms(EXPIRE_PAUSE_MS),
-            offsets: Offsets::new(offsets_check_ms, now),
+            expire_at: now.after_ms(node.producer_check_ms),
+            offsets: Offsets::new(node.offsets_check_ms, now),
             orphans: Orphans::new(now),
             calls: Calls::default(),
         }
@@ -123,7 +120,7 @@ impl Leader {
         if self.reaper.round.is_empty() && turn.now >= self.reaper.check_at {
             self.reaper.round = self.topics.keys().copied().collect();
             self.reaper.inside = 0;
-            self.reaper.check_at = turn.now.after_ms(self.reaper.check_ms);
+            self.reaper.check_at = turn.now.after_ms(self.config.node.retention_check_ms);
         }
         let mut trims = Vec::new();
         let mut budget = PARTITIONS_STEP_MAX;
@@ -182,7 +179,7 @@ impl Leader {
         if turn.now < self.reaper.expire_at {
             return;
         }
-        self.reaper.expire_at = turn.now.after_ms(EXPIRE_PAUSE_MS);
+        self.reaper.expire_at = turn.now.after_ms(self.config.node.producer_check_ms);
         if self.ledger.pressure().producers == 0 {
             return;
         }

@@ -81,7 +81,7 @@ pub fn node(lines: &[(&str, &str)]) -> Arc<Config> {
 }
 
 pub fn config() -> CoordinatorConfig {
-    let mut config = CoordinatorConfig::of(&node(&[]), CORES);
+    let mut config = CoordinatorConfig::of(&node(&[("log.retention.check.interval.ms", "60000")]), CORES);
     let first_bytes = 4 * 1024 * KIB;
     config.journal = JournalLimits { first_bytes, segment_bytes: first_bytes, ..JournalLimits::default() };
     config

@@ -82,6 +82,10 @@ pub struct Config {
     pub fetch_sessions_max: usize,
     /// `producer.id.expiration.ms`: milliseconds of silence after which a producer is forgotten.
     pub producer_expiration_ms: i64,
+    /// `producer.id.expiration.check.interval.ms`: milliseconds between two looks for such producers.
+    pub producer_check_ms: u64,
+    /// `log.retention.check.interval.ms`: milliseconds between two looks for records that may be deleted.
+    pub retention_check_ms: u64,
 
     /// `group.initial.rebalance.delay.ms`: milliseconds that an empty group waits for company of its first member.
     pub group_initial_delay_ms: u64,
@@ -171,6 +175,8 @@ impl Config {
             fetch_bytes_max: settings.small("fetch.max.bytes"),
             fetch_sessions_max: settings.small("max.incremental.fetch.session.cache.slots"),
             producer_expiration_ms: settings.number("producer.id.expiration.ms"),
+            producer_check_ms: settings.bytes("producer.id.expiration.check.interval.ms"),
+            retention_check_ms: settings.bytes("log.retention.check.interval.ms"),
             group_initial_delay_ms: settings.bytes("group.initial.rebalance.delay.ms"),
             group_session_ms_min: settings.small("group.min.session.timeout.ms"),
             group_session_ms_max: settings.small("group.max.session.timeout.ms"),

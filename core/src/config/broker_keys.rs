@@ -144,6 +144,10 @@ const TOPICS: &[Key] = &[
         .unit("bytes")
         .cluster_wide()
         .high(),
+    Key::new("log.retention.check.interval.ms", Kind::Long, "How often it is looked for records that may be deleted.")
+        .preset("300000")
+        .unit("ms")
+        .check(Check::AtLeast(1)),
     Key::new("log.message.timestamp.type", Kind::Text, "Whose time a record carries: its producer's, or that of its arrival.")
         .preset("CreateTime")
         .check(Check::OneOf(TIMESTAMP_TYPES))
@@ -181,7 +185,7 @@ const CLIENTS: &[Key] = &[
     )
     .preset("57671680")
     .unit("bytes")
-    .check(Check::AtLeast(1024)),
+    .check(Check::Within(1024, limits::FETCH_BYTES_MAX as i64)),
     Key::new(
         "max.incremental.fetch.session.cache.slots",
         Kind::Int,
@@ -189,7 +193,7 @@ const CLIENTS: &[Key] = &[
     )
     .preset("1000")
     .unit("sessions")
-    .check(Check::AtLeast(0)),
+    .check(Check::Within(0, limits::FETCH_SESSIONS_MAX as i64)),
     Key::new(
         "producer.id.expiration.ms",
         Kind::Int,
@@ -199,6 +203,15 @@ const CLIENTS: &[Key] = &[
     .unit("ms")
     .check(Check::AtLeast(1))
     .cluster_wide()
+    .low(),
+    Key::new(
+        "producer.id.expiration.check.interval.ms",
+        Kind::Int,
+        "How often it is looked for producers that may be forgotten.",
+    )
+    .preset("600000")
+    .unit("ms")
+    .check(Check::AtLeast(1))
     .low(),
 ];
 

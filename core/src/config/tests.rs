@@ -105,9 +105,10 @@ fn an_empty_file_is_the_default() {
         (64 << 20, 64 << 20, 64 << 20)
     );
     assert_eq!(config.connection_idle_ms_max, Some(600_000));
-    assert_eq!(config.producer_expiration_ms, crate::limits::PRODUCER_EXPIRATION_MS);
+    assert_eq!(config.producer_expiration_ms, 86_400_000);
+    assert_eq!((config.producer_check_ms, config.retention_check_ms), (600_000, 300_000));
     assert_eq!(u64::from(config.fetch_bytes_max), crate::limits::FETCH_BYTES_MAX);
-    assert_eq!(config.fetch_sessions_max, crate::limits::FETCH_SESSIONS_MAX);
+    assert_eq!(config.fetch_sessions_max, 1_000);
     assert_eq!(config.meaningless(), None);
 }
 
