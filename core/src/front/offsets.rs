@@ -304,12 +304,7 @@ fn exact_cold(search: &Search, blocks: &Blocks, turn: &mut Turn<'_>) -> Result<O
 
 /// The record that is looked for, among the batches of an extent. Bytes that did not stay in this process are checked
 /// against their checksums (`verify`), those of batches that are passed over too: their times decide.
-fn exact(
-    search: &Search,
-    mut rope: Rope,
-    verify: bool,
-    turn: &mut Turn<'_>,
-) -> Result<Option<ListedOffset>, Refusal> {
+fn exact(search: &Search, mut rope: Rope, verify: bool, turn: &mut Turn<'_>) -> Result<Option<ListedOffset>, Refusal> {
     let Search { extent, from, timestamp_ms, newest } = search;
     let mut base = extent.start;
     let mut best: Option<ListedOffset> = None;
