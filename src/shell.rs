@@ -46,7 +46,8 @@ pub struct Shell<M> {
     node: RefCell<M>,
     events: RefCell<VecDeque<Event>>,
     driver: RefCell<Option<Waker>>,
-    round: Cell<u64>,
+    /// Events queued since the start.
+    queued: Cell<u64>,
     parked: RefCell<Vec<Waker>>,
 }
 
@@ -57,7 +58,7 @@ impl<M: Machines> Shell<M> {
             node: RefCell::new(node),
             events: RefCell::default(),
             driver: RefCell::default(),
-            round: Cell::new(0),
+            queued: Cell::new(0),
             parked: RefCell::default(),
         }
     }
@@ -69,6 +70,7 @@ impl<M: Machines> Shell<M> {
 
     /// Queues an event; the driver is the caller, so it is awake.
     pub fn queue(&self, event: Event) {
+        self.queued.set(self.queued.get() + 1);
         self.events.borrow_mut().push_back(event);
     }
 
@@ -82,14 +84,11 @@ impl<M: Machines> Shell<M> {
         self.node.borrow_mut().boot(turn);
     }
 
-    /// Steps what the node's budget allows. Where that was everything, the round ends.
+    /// Steps what the node's budget allows.
     pub fn step(&self, turn: &mut Turn<'_>) {
         let mut events = self.events.borrow_mut();
         self.node.borrow_mut().step(&mut events, turn);
-        if events.is_empty() {
-            self.round.set(self.round.get() + 1);
-            self.parked.borrow_mut().drain(..).for_each(Waker::wake);
-        }
+        self.parked.borrow_mut().drain(..).for_each(Waker::wake);
     }
 }
 
@@ -99,18 +98,60 @@ impl<M: Machines> Host for Shell<M> {
         node.receive_buffer(connection).map(|(buffer, missing)| fill(buffer, missing))
     }
 
-    fn happened(&self, event: Event) {
+    fn happened(&self, event: Event) -> u64 {
+        let number = self.queued.get();
         self.queue(event);
         if let Some(driver) = &*self.driver.borrow() {
             driver.wake_by_ref();
         }
+        number
     }
 
-    fn round(&self) -> u64 {
-        self.round.get()
+    fn stepped(&self) -> u64 {
+        self.queued.get() - self.events.borrow().len() as u64
     }
 
-    fn wake_after_round(&self, waker: Waker) {
+    fn wake_after_step(&self, waker: Waker) {
         self.parked.borrow_mut().push(waker);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use apus_core::time::{Instant, Rng, WallTime};
+    use apus_core::turn::Counters;
+
+    use super::*;
+
+    /// A node whose budget is one event.
+    #[derive(Default)]
+    struct Slow;
+
+    impl Machines for Slow {
+        fn boot(&mut self, _turn: &mut Turn<'_>) {}
+
+        fn step(&mut self, events: &mut VecDeque<Event>, _turn: &mut Turn<'_>) {
+            events.pop_front();
+        }
+
+        fn receive_buffer(&mut self, _connection: ConnectionId) -> Option<(&mut BytesMut, usize)> {
+            None
+        }
+    }
+
+    #[test]
+    fn an_event_is_known_to_be_stepped_while_others_wait() {
+        let shell = Shell::new(Slow);
+        let numbers = [1, 2, 3].map(|id| shell.happened(Event::Received { connection: ConnectionId(id) }));
+        assert_eq!((numbers, shell.stepped()), ([0, 1, 2], 0));
+        let (mut rng, mut count, mut effects) = (Rng::new(1), Counters::default(), Vec::new());
+        let (rng, count, effects) = (&mut rng, &mut count, &mut effects);
+        let mut turn = Turn { now: Instant::default(), wall: WallTime(0), rng, count, effects };
+        for stepped in 1..=3 {
+            shell.step(&mut turn);
+            // Bytes that come for the first connection now are told of again, although the queue is not empty.
+            assert_eq!(shell.stepped(), stepped);
+        }
+        assert!(shell.is_idle());
     }
 }

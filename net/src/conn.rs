@@ -55,14 +55,14 @@ pub trait Host: 'static {
     /// that is unknown); nothing where the node does not know the connection, or not yet.
     fn lend<R>(&self, connection: ConnectionId, fill: impl FnOnce(&mut BytesMut, usize) -> R) -> Option<R>;
 
-    /// Queues an event for the node and sees to it that it is stepped.
-    fn happened(&self, event: Event);
+    /// Queues an event for the node and sees to it that it is stepped; its number, counted from 0.
+    fn happened(&self, event: Event) -> u64;
 
-    /// Counts up whenever all events queued before have been stepped.
-    fn round(&self) -> u64;
+    /// The number of the first event that has not been stepped.
+    fn stepped(&self) -> u64;
 
-    /// Wakes a task when the round ends.
-    fn wake_after_round(&self, waker: Waker);
+    /// Wakes a task when more events have been stepped.
+    fn wake_after_step(&self, waker: Waker);
 }
 
 /// The connections of one core.
@@ -86,8 +86,8 @@ struct Connection {
     stream: RefCell<TcpStream>,
     core: Rc<CoreWide>,
     reading: Cell<bool>,
-    /// The round in which `Event::Received` was last queued.
-    received_in: Cell<Option<u64>>,
+    /// The number of the last `Event::Received`.
+    told: Cell<Option<u64>>,
     /// The last read took all it had asked for: there may be more, and the node should see this first.
     more: Cell<bool>,
     watermark: Cell<usize>,
@@ -189,7 +189,7 @@ impl Connection {
             stream: RefCell::new(stream),
             core,
             reading: Cell::new(true),
-            received_in: Cell::new(None),
+            told: Cell::new(None),
             more: Cell::new(false),
             watermark: Cell::new(1),
             outbox: RefCell::default(),
@@ -204,8 +204,8 @@ impl Connection {
     async fn live<H: Host>(&self, host: &H) {
         // The stream's end, an error, or our own wish to close.
         while let Ok(1..) = poll_fn(|context| self.poll_receive(context, host)).await {
-            if self.received_in.replace(Some(host.round())) != Some(host.round()) {
-                host.happened(Event::Received { connection: self.id });
+            if !self.is_told(host) {
+                self.told.set(Some(host.happened(Event::Received { connection: self.id })));
             }
         }
         self.wait(FLUSH_MAX, || self.broken.get() || self.outbox.borrow().is_empty()).await;
@@ -222,6 +222,11 @@ impl Connection {
         self.lower_watermark();
     }
 
+    /// Whether the node is still to look into the buffer. One that has looked is told again, whatever else waits for it.
+    fn is_told<H: Host>(&self, host: &H) -> bool {
+        self.told.get().is_some_and(|number| number >= host.stepped())
+    }
+
     /// Receives into the node's buffer. 0 is the end of the stream, or of our interest in it.
     fn poll_receive<H: Host>(&self, context: &mut Context<'_>, host: &H) -> Poll<io::Result<usize>> {
         self.remember_reader(context);
@@ -231,8 +236,8 @@ impl Connection {
         if !self.reading.get() {
             return Poll::Pending;
         }
-        if self.more.get() && self.received_in.get() == Some(host.round()) {
-            host.wake_after_round(context.waker().clone());
+        if self.more.get() && self.is_told(host) {
+            host.wake_after_step(context.waker().clone());
             return Poll::Pending;
         }
         loop {
@@ -242,7 +247,7 @@ impl Connection {
             match direct {
                 // The node has not heard of it yet.
                 None => {
-                    host.wake_after_round(context.waker().clone());
+                    host.wake_after_step(context.waker().clone());
                     return Poll::Pending;
                 }
                 Some(None) => {
