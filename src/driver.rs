@@ -21,7 +21,7 @@ use apus_core::ids::{CoreId, Ticket};
 use apus_core::inbox::{Bell, Delivery, Inbox, REPLIES_MAX};
 use apus_core::message::Message;
 use apus_core::time::{Instant, Rng, WallTime};
-use apus_core::turn::{Counters, Effect, Event, Level, Turn};
+use apus_core::turn::{Counters, Effect, Event, Turn};
 use apus_core::world::{StoreReply, StoreRequest};
 use apus_net::conn::{Connections, Host};
 use apus_store::plane::PlaneHandle;
@@ -30,6 +30,7 @@ use glommio::timer::Timer;
 
 use crate::disk::{DataDirectory, Disk};
 use crate::fleet::Fleet;
+use crate::notes::Notes;
 use crate::shell::{Machines, Shell};
 
 /// Deliveries taken in one drain: a few steps' worth, so that connections are not kept waiting.
@@ -72,6 +73,7 @@ pub struct Driver<M> {
     serve: Option<Serving>,
     rng: Rng,
     count: Counters,
+    notes: Notes,
     effects: Vec<Effect>,
     /// Messages to each core that found no room, or are to leave at the end of this drain.
     outgoing: Vec<VecDeque<Message>>,
@@ -109,6 +111,7 @@ impl<M: Machines> Driver<M> {
             serve: seat.serve,
             rng: Rng::new(seat.seed),
             count: Counters::default(),
+            notes: Notes::default(),
             effects: Vec::new(),
             asked: 0,
             waiting: VecDeque::new(),
@@ -221,7 +224,7 @@ impl<M: Machines> Driver<M> {
             }
             Effect::Stopped => self.fleet.stopped(self.core),
             Effect::Halt { why } => halt(&why),
-            Effect::Note { level, text } => note(level, &text),
+            Effect::Note { level, text } => self.notes.note(level, &text, self.now),
         }
     }
 
@@ -300,13 +303,4 @@ impl<M: Machines> Driver<M> {
 fn halt(why: &str) -> ! {
     eprintln!("apus: halted: {why}");
     std::process::exit(1)
-}
-
-fn note(level: Level, text: &str) {
-    match level {
-        Level::Debug => tracing::debug!(target: "apus", "{text}"),
-        Level::Info => tracing::info!(target: "apus", "{text}"),
-        Level::Warn => tracing::warn!(target: "apus", "{text}"),
-        Level::Error => tracing::error!(target: "apus", "{text}"),
-    }
 }

@@ -6,6 +6,7 @@ pub mod disk;
 pub mod driver;
 pub mod fleet;
 pub mod node;
+pub mod notes;
 pub mod probe;
 pub mod shell;
 pub mod signals;

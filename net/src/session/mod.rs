@@ -145,7 +145,7 @@ impl Session {
                     return Next::Idle;
                 }
                 Err(why) => {
-                    self.close(&why.to_string(), turn);
+                    self.close(Level::Warn, &why.to_string(), turn);
                     break;
                 }
             };
@@ -186,7 +186,7 @@ impl Session {
             }
             Err(reject) => {
                 turn.count.requests_refused += 1;
-                self.close(&reject.to_string(), turn);
+                self.close(Level::Warn, &reject.to_string(), turn);
                 None
             }
         }
@@ -228,7 +228,7 @@ impl Session {
             turn.effect(Effect::Reply { connection: self.connection, pieces: ready.pieces });
         }
         if let Some(why) = ready.close {
-            self.close(&why, turn);
+            self.close(Level::Debug, &why, turn);
         }
     }
 
@@ -285,15 +285,16 @@ impl Session {
         if self.deadline(short) <= turn.now {
             let why =
                 if self.idle() { "idle for connections.max.idle.ms" } else { "the client does not read its replies" };
-            self.close(why, turn);
+            self.close(Level::Debug, why, turn);
         }
     }
 
-    fn close(&mut self, why: &str, turn: &mut Turn<'_>) {
+    /// A warning where the client sent what no client sends.
+    fn close(&mut self, level: Level, why: &str, turn: &mut Turn<'_>) {
         assert!(!self.closed, "a connection is closed once");
         self.closed = true;
         self.frames.clear();
-        turn.note(Level::Debug, format!("closed the connection from {}: {why}", self.peer));
+        turn.note(level, format!("closed the connection from {}: {why}", self.peer));
         turn.effect(Effect::Close { connection: self.connection });
     }
 
