@@ -105,6 +105,11 @@ impl Broker {
         fs::read_to_string(self.log()).unwrap_or_default()
     }
 
+    /// Its process.
+    pub fn process(&self) -> u32 {
+        self.running.as_ref().expect("it runs").child.id()
+    }
+
     /// kill -9.
     pub fn kill(&mut self) {
         let mut running = self.running.take().expect("it runs");

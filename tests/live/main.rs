@@ -8,6 +8,7 @@
 mod broker;
 mod consumer;
 mod history;
+mod hostile;
 mod kill;
 mod place;
 mod producer;

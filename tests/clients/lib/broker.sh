@@ -105,6 +105,12 @@ broker_kill() {
     kill -9 "$BROKER_PID" 2>/dev/null || fail "the broker was gone before it was killed: $(broker_last_words)"
     wait "$BROKER_PID" 2>/dev/null || true
     BROKER_PID=
+    # The kernel lets go of the sockets of a killed process a little later: nobody is to meet its ghost.
+    for _ in $(seq 200); do
+        (exec 3<>"/dev/tcp/127.0.0.1/$PORT") 2>/dev/null || return 0
+        sleep 0.01
+    done
+    fail "somebody still listens on $BOOTSTRAP after the broker was killed"
 }
 
 # SIGTERM: what is in flight is answered and the exit status is 0.
