@@ -15,6 +15,7 @@
 //! - No room (`ENOSPC`, quota) fails before anything becomes visible and takes its temporary file with it. For the swap
 //!   of one small object there always is some ([`spare`]).
 
+mod file;
 mod list;
 mod place;
 mod spare;

@@ -1,16 +1,15 @@
 //! A write: bytes to a temporary file, then the name in one step.
 
 use std::fs::{self, File, FileTimes};
-use std::io::{self, ErrorKind, IoSlice, Write};
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use apus_core::world::{Body, Condition, Etag, ObjectKey};
-use bytes::Bytes;
 
 use super::spare::SPARE_BYTES;
-use super::{Directory, etag, is_absent, observe};
+use super::{Directory, etag, file, is_absent, observe};
 use crate::retry::Observed;
 
 /// How a name was given, or why not.
@@ -94,21 +93,22 @@ impl Temporary {
 
     /// Bytes and modification time, durable.
     fn write(&self, store: &Directory, body: &Body) -> io::Result<Etag> {
-        finish(store, File::create_new(&self.path)?, body)
+        finish(store, &file::create(&self.path, body)?)
     }
 }
 
 /// The same in the spare file, whose block is there already.
 pub(super) fn fill_spare(store: &Directory, body: &Body) -> io::Result<Etag> {
-    let file = store.spare.open()?;
+    let mut file = store.spare.open()?;
     assert!(body.bytes() <= SPARE_BYTES as u64);
     // Shorter than it was, never empty: a file without a byte would give its block back.
     file.set_len(body.bytes().max(1))?;
-    finish(store, file, body)
+    file::write(&mut file, body.pieces())?;
+    finish(store, &file)
 }
 
-fn finish(store: &Directory, mut file: File, body: &Body) -> io::Result<Etag> {
-    write_all(&mut file, body.pieces())?;
+/// Gives a written file its modification time, durably.
+fn finish(store: &Directory, file: &File) -> io::Result<Etag> {
     let modified = UNIX_EPOCH + Duration::from_nanos(stamp(store));
     file.set_times(FileTimes::new().set_modified(modified))?;
     file.sync_all()?;
@@ -134,24 +134,4 @@ fn stamp(store: &Directory) -> u64 {
         last = newer;
     }
     after(last)
-}
-
-/// Slices of one vectored write; the system takes at most 1,024.
-const SLICES_MAX: usize = 512;
-
-fn write_all(file: &mut File, pieces: &[Bytes]) -> io::Result<()> {
-    for group in pieces.chunks(SLICES_MAX) {
-        let mut slices: Vec<IoSlice<'_>> = group.iter().map(|piece| IoSlice::new(piece)).collect();
-        let mut rest = slices.as_mut_slice();
-        IoSlice::advance_slices(&mut rest, 0);
-        while !rest.is_empty() {
-            match file.write_vectored(rest) {
-                Ok(0) => return Err(ErrorKind::WriteZero.into()),
-                Ok(written) => IoSlice::advance_slices(&mut rest, written),
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
-            }
-        }
-    }
-    Ok(())
 }
