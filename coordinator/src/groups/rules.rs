@@ -17,8 +17,6 @@ pub struct Rules {
     pub metadata_bytes_max: usize,
     /// `offsets.retention.minutes`, in milliseconds.
     pub retention_ms: i64,
-    /// `offsets.retention.check.interval.ms`.
-    pub check_ms: u64,
 }
 
 impl Rules {
@@ -32,7 +30,6 @@ impl Rules {
             members_max: node.group_members_max,
             metadata_bytes_max: node.offset_metadata_bytes_max,
             retention_ms: node.offsets_retention_ms,
-            check_ms: node.offsets_check_ms,
         }
     }
 }
