@@ -77,7 +77,6 @@ impl Town {
             members_max: usize::MAX,
             metadata_bytes_max: 4_096,
             retention_ms: 604_800_000,
-            check_ms: 600_000,
         };
         Town {
             ledger: Ledger::new(),
