@@ -206,6 +206,7 @@ impl<M: Machines> Driver<M> {
             Effect::Close { connection } => self.connections.close(connection),
             Effect::Store { ticket, request } => self.ask(ticket, request),
             Effect::Warm { key, body } => self.store.warm(key, body),
+            Effect::Forget { key } => self.store.forget(&key),
             Effect::Disk { ticket, request } => {
                 let disk = Rc::clone(self.disk.as_ref().expect("core 0 has the disk, and asks"));
                 let shell = Rc::clone(&self.shell);

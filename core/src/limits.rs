@@ -173,6 +173,9 @@ pub const WATCHES_MAX: usize = 1_000_000;
 /// Bytes that the cold reads of one core may have under way: lagging readers never crowd out a produce.
 pub const COLD_READ_BYTES_MAX: u64 = 64 * MIB;
 
+/// Packs of a core that are remembered as damaged once; then it begins anew, and a damaged one is read once more.
+pub const DOUBTED_PACKS_MAX: usize = 1_024;
+
 /// Bytes of one fetch answer, whatever the client asks for (`fetch.max.bytes` of the broker: 55 MiB).
 pub const FETCH_BYTES_MAX: u64 = 55 * MIB;
 

@@ -140,6 +140,11 @@ pub enum Effect {
         /// Its bytes.
         body: Body,
     },
+    /// Bytes of this object were not what they should be: the cache keeps none of it.
+    Forget {
+        /// The object.
+        key: ObjectKey,
+    },
     /// Ask the journal's disk; answered by `Event::Disk`.
     Disk {
         /// Comes back.

@@ -158,7 +158,7 @@ impl BlockCache {
         }
     }
 
-    /// Drops the blocks of a deleted object.
+    /// Drops the blocks of an object that was deleted, or is doubted.
     pub fn forget(&self, object: &ObjectKey) {
         let count = self.lock().blocks.remove(object).unwrap_or(0);
         for index in 0..count {

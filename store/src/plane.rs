@@ -231,6 +231,11 @@ impl PlaneHandle {
         shared.wake.notify_one();
     }
 
+    /// Drops what the cache holds of an object; from any thread.
+    pub fn forget(&self, key: &ObjectKey) {
+        self.shared.performer.forget(key);
+    }
+
     /// What the plane has counted.
     #[must_use]
     pub fn counters(&self) -> Arc<StoreCounters> {

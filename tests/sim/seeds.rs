@@ -8,8 +8,8 @@ use crate::world::{Ending, World};
 
 /// Seeds of an ordinary run of the tests.
 const SEEDS: u64 = 300;
-/// A seeded bug must be found within so many seeds.
-const SABOTAGED_SEEDS: u64 = 60;
+/// A seeded bug must be found within so many seeds; the first that finds it ends the search.
+const SABOTAGED_SEEDS: u64 = 300;
 
 fn live(seed: u64, sabotage: Option<Sabotage>, traces: bool) -> Ending {
     World::new(Plan::new(seed, sabotage), traces).run()

@@ -37,6 +37,8 @@ pub struct Store {
     listed: Vec<Listed>,
     versions: u64,
     late: Vec<Late>,
+    /// Damaged blocks that the broker's cache holds: it gives them again until it is told to forget the object.
+    kept: BTreeMap<ObjectKey, BTreeMap<u32, Bytes>>,
     faults: StoreFaults,
     /// Some requests fail for want of room.
     pub has_quota: bool,
@@ -52,6 +54,7 @@ impl Store {
             listed: Vec::new(),
             versions: 0,
             late: Vec::new(),
+            kept: BTreeMap::new(),
             faults,
             has_quota: false,
             hides_damage: false,
@@ -61,6 +64,16 @@ impl Store {
     /// From now on nothing fails; what is on its way stays so.
     pub fn heal(&mut self) {
         self.faults = StoreFaults::default();
+    }
+
+    /// The cache drops what it holds of an object …
+    pub fn forget(&mut self, key: &ObjectKey) {
+        self.kept.remove(key);
+    }
+
+    /// … or of all of them.
+    pub fn forget_all(&mut self) {
+        self.kept.clear();
     }
 
     /// Everything that is there.
@@ -89,6 +102,11 @@ impl Store {
         self.land(now);
         let fails = self.faults.fails.is_some_and(|one_in| rng.chance(one_in));
         let refusal = || Failure::Definite("503 slow down".into());
+        if let StoreRequest::Block { key, index } = &request
+            && let Some(kept) = self.kept(key, *index)
+        {
+            return StoreReply::Block(Ok(kept));
+        }
         match request {
             StoreRequest::Put { key, body, condition } => {
                 let bytes = Bytes::from(body.pieces().concat());
@@ -106,7 +124,13 @@ impl Store {
             StoreRequest::Block { key, index } => {
                 let start = u64::from(index) * BLOCK_BYTES;
                 let block = self.find(&key).map(|(bytes, _)| cut(bytes, start, start + BLOCK_BYTES));
-                StoreReply::Block(block.map(|block| self.damage(block, rng)))
+                StoreReply::Block(block.map(|block| {
+                    let came = self.damage(block.clone(), rng);
+                    if came != block {
+                        self.kept.entry(key).or_default().insert(index, came.clone());
+                    }
+                    came
+                }))
             }
             StoreRequest::Head { key } => {
                 StoreReply::Head(self.find(&key).map(|(bytes, etag)| (bytes.len() as u64, etag.clone())))
@@ -119,6 +143,10 @@ impl Store {
                 StoreReply::Delete(Ok(keys))
             }
         }
+    }
+
+    fn kept(&self, key: &ObjectKey, index: u32) -> Option<Bytes> {
+        self.kept.get(key)?.get(&index).cloned()
     }
 
     /// What was on its way arrives.

@@ -366,8 +366,9 @@ impl Front {
         self.fetch.deadlines.remove(&(fetch.deadline, key));
         self.fetch.by_connection.remove(&(fetch.id.connection, key));
         let subscription = subscription_of(&mut self.fetch.sessions, fetch.session, &mut fetch.own);
-        let how = Telling { full: fetch.full, zstd: fetch.zstd, committed_only: fetch.committed_only };
-        let topics = plan.answer(subscription, how, fetch.bytes_max, turn);
+        let Fetch { full, zstd, committed_only, bytes_max, .. } = fetch;
+        let how = Telling { full, zstd, committed_only, bytes_max };
+        let topics = plan.answer(subscription, how, &mut self.fetch.reads, turn);
         if let Some(session) = fetch.session {
             self.fetch.under_way.remove(&session);
             self.fetch.sessions.end(session, turn.now);

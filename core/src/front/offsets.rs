@@ -259,7 +259,10 @@ impl Front {
                 self.place_offset(place, Err(Refusal::KafkaStorageError));
             }
             None => {
-                let result = exact_cold(&search, &blocks, turn);
+                let result = match exact_cold(&search, &blocks, turn) {
+                    Err(Refusal::CorruptMessage) => Err(self.fetch.reads.doubt(&search.extent, turn)),
+                    sound => sound,
+                };
                 self.searched(place, &search, result, turn);
             }
         }

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 
-use super::reads::{self, Block, Blocks, Done};
+use super::reads::{self, Block, Blocks, Done, Reads};
 use super::rope::Rope;
 use super::stitch::{Fit, Stitch};
 use super::subscription::{Item, ItemIndex, Subscription};
@@ -52,6 +52,8 @@ pub struct Telling {
     pub zstd: bool,
     /// read_committed.
     pub committed_only: bool,
+    /// Bytes of the whole answer.
+    pub bytes_max: usize,
 }
 
 impl Plan {
@@ -140,7 +142,7 @@ impl Plan {
         mut self,
         subscription: &mut Subscription,
         how: Telling,
-        bytes_max: usize,
+        reads: &mut Reads,
         turn: &mut Turn<'_>,
     ) -> Vec<FetchedTopic> {
         let mut told: BTreeMap<ItemIndex, FetchedPartition> = BTreeMap::new();
@@ -148,7 +150,7 @@ impl Plan {
         for part in std::mem::take(&mut self.parts) {
             let Some(item) = subscription.get_mut(part.item) else { continue };
             let index = part.item;
-            let partition = self.partition(item, part, &mut gathered, bytes_max, how, turn);
+            let partition = self.partition(item, part, &mut gathered, how, reads, turn);
             if !partition.records.is_empty() {
                 subscription.rotation = index + 1;
             }
@@ -171,8 +173,8 @@ impl Plan {
         item: &mut Item,
         part: Part,
         gathered: &mut usize,
-        bytes_max: usize,
         how: Telling,
+        doubts: &mut Reads,
         turn: &mut Turn<'_>,
     ) -> FetchedPartition {
         let (bounds, sources) = match part.found {
@@ -180,7 +182,7 @@ impl Plan {
             Err(refusal) => return refused(item, refusal),
         };
         let mut stitch = Stitch::default();
-        let fit = Fit { room: part.room.min(bytes_max.saturating_sub(*gathered)), first: *gathered == 0 };
+        let fit = Fit { room: part.room.min(how.bytes_max.saturating_sub(*gathered)), first: *gathered == 0 };
         for (extent, source) in sources {
             let verify = matches!(source, Source::Cold);
             let pieces = match source {
@@ -192,11 +194,15 @@ impl Plan {
                 Source::Nowhere => None,
             };
             let Some(pieces) = pieces else {
+                let failure = self.failure.clone().unwrap_or(Failure::Corrupt("an object is too short".into()));
+                turn.note(Level::Error, format!("cannot read {extent:?}: {failure}"));
+                let refusal = match failure {
+                    Failure::Corrupt(_) => doubts.doubt(&extent, turn),
+                    _ => Refusal::KafkaStorageError,
+                };
                 // What was gathered before is sound; the fault is told when it stands first.
                 if stitch.bytes() == 0 {
-                    let failure = self.failure.clone().unwrap_or(Failure::Corrupt("an object is too short".into()));
-                    turn.note(Level::Error, format!("cannot read {extent:?}: {failure}"));
-                    return refused(item, refusal_of(&failure));
+                    return refused(item, refusal);
                 }
                 break;
             };
@@ -205,8 +211,9 @@ impl Plan {
                 Ok(false) => break,
                 Err(corrupt) => {
                     turn.note(Level::Error, format!("corrupt bytes: {}", corrupt.0));
+                    let refusal = doubts.doubt(&extent, turn);
                     if stitch.bytes() == 0 {
-                        return refused(item, Refusal::CorruptMessage);
+                        return refused(item, refusal);
                     }
                     break;
                 }
@@ -218,13 +225,6 @@ impl Plan {
         *gathered += stitch.bytes();
         item.told = Some(bounds);
         FetchedPartition { records: stitch.finish(), ..bare(item.index, bounds, how) }
-    }
-}
-
-fn refusal_of(failure: &Failure) -> Refusal {
-    match failure {
-        Failure::Corrupt(_) => Refusal::CorruptMessage,
-        _ => Refusal::KafkaStorageError,
     }
 }
 

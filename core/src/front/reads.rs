@@ -3,15 +3,19 @@
 //! A read begins when all of its blocks fit into the core's budget for cold reads ([`COLD_READ_BYTES_MAX`]), in the
 //! order of asking, so lagging readers wait for each other and never for a producer's memory. Loss of the process
 //! loses nothing: a reader asks again.
+//!
+//! Bytes that are not what they should be may have been damaged on the way, and the cache would keep them: it is told
+//! to forget the object, and the reader to come again. Damage that is still there then is in the object itself.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use bytes::Bytes;
 
+use crate::error::Refusal;
 use crate::extent::{self, Extent, Home};
 use crate::ids::{PackId, Ticket};
-use crate::limits::{BLOCK_BYTES, COLD_READ_BYTES_MAX};
+use crate::limits::{BLOCK_BYTES, COLD_READ_BYTES_MAX, DOUBTED_PACKS_MAX};
 use crate::turn::{Effect, Turn};
 use crate::world::{Failure, StoreReply, StoreRequest};
 
@@ -44,6 +48,8 @@ pub struct Reads {
     reads: BTreeMap<ReadKey, Read>,
     under_way: BTreeMap<Block, (Ticket, Vec<ReadKey>)>,
     by_ticket: BTreeMap<Ticket, Block>,
+    /// Packs that were found damaged once.
+    doubted: BTreeSet<PackId>,
 }
 
 #[derive(Debug)]
@@ -114,6 +120,17 @@ impl Reads {
         }
         self.admit(next, turn);
         done
+    }
+
+    /// This extent was read and is not what it should be. Returned is what its reader is told: to come again, or, for
+    /// an object that was damaged before, that it is corrupt.
+    pub fn doubt(&mut self, extent: &Extent, turn: &mut Turn<'_>) -> Refusal {
+        let Home::Pack(pack) = extent.home else { return Refusal::CorruptMessage };
+        turn.effect(Effect::Forget { key: extent::pack_key(&self.cluster, pack) });
+        if self.doubted.len() >= DOUBTED_PACKS_MAX {
+            self.doubted.clear();
+        }
+        if self.doubted.insert(pack) { Refusal::KafkaStorageError } else { Refusal::CorruptMessage }
     }
 
     /// Blocks are asked for once, and somebody waits for each.

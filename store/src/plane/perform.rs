@@ -73,6 +73,10 @@ impl Performer {
         self.cache.warm(key, body);
     }
 
+    pub(super) fn forget(&self, key: &ObjectKey) {
+        self.cache.forget(key);
+    }
+
     pub(super) async fn check(&self) -> Result<(), String> {
         let slow = || format!("the store did not answer within {} s", self.attempt.as_secs_f32());
         timeout(self.attempt, self.backend.check()).await.map_err(|_| slow())?

@@ -89,6 +89,7 @@ impl World {
         self.trace(&|| "CRASH".to_owned());
         self.life = None;
         self.disk.crash(&mut self.rng);
+        self.store.forget_all();
         let connections: Vec<ConnectionId> = self.wires.keys().copied().collect();
         for connection in connections {
             let delay = self.delay(500, 5_000);
@@ -223,6 +224,7 @@ impl World {
             }
             // The cache may lose anything at any time: this one loses everything.
             Effect::Warm { key, body } => self.check_warmed(&key, &body),
+            Effect::Forget { key } => self.store.forget(&key),
             Effect::Note { text, .. } => self.hear(&text),
             Effect::Disk { ticket, request } => self.ask_disk(ticket, request),
             Effect::Wake { at } => {
