@@ -206,7 +206,7 @@ impl Node {
                 }
                 self.front.catalog(&update, turn);
             }
-            Message::Acknowledged(acknowledgements) => self.front.acknowledged(&acknowledgements),
+            Message::Acknowledged(acknowledgements) => self.front.acknowledged(&acknowledgements, turn),
             Message::Watch { core, watch, partitions } => {
                 self.tails.watch((core, watch), &partitions, self.front.tickets(), turn);
             }

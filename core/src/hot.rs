@@ -35,6 +35,12 @@ impl Hot {
         self.packs.get(home)
     }
 
+    /// Packs that have a home in the store, and their bytes.
+    #[must_use]
+    pub fn size(&self) -> (u64, u64) {
+        (self.order.len() as u64, self.bytes)
+    }
+
     /// Takes in a commit's bytes; returned are the packs that had to leave for them.
     pub fn commit(&mut self, committed: &Committed) -> Vec<(PackId, Arc<Pack>)> {
         if committed.placed.is_empty() {

@@ -6,6 +6,7 @@ pub mod api;
 pub mod batch;
 pub mod catalog;
 pub mod config;
+pub mod counters;
 pub mod error;
 pub mod extent;
 pub mod footer;

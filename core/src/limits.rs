@@ -126,6 +126,9 @@ pub const MEMBERSHIP_BYTES_MAX: u64 = 256 * MIB;
 /// Committed offsets of all groups: ~120 bytes each with both indexes, 120 MB.
 pub const GROUP_OFFSETS_MAX: u64 = 1_000_000;
 
+/// Committed offsets whose lag a scrape tells: 2 series of ~100 bytes each, 200 KiB; gathering them takes core 0 ~0.5 ms.
+pub const GROUP_LAGS_MAX: usize = 1_000;
+
 /// What clients keep beside committed offsets, of all groups.
 pub const OFFSET_METADATA_BYTES_MAX: u64 = 64 * MIB;
 

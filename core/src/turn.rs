@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+pub use crate::counters::Counters;
 use crate::ids::{ConnectionId, CoreId, Ticket};
 use crate::message::Message;
 use crate::time::{Instant, Rng, WallTime};
@@ -188,31 +189,4 @@ pub enum Level {
     Info,
     Warn,
     Error,
-}
-
-/// Plain numbers of one core, since its start. The shell exports them; no decision reads them.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-#[allow(missing_docs)] // Each name says it; units are in the names.
-pub struct Counters {
-    pub connections_opened: u64,
-    pub connections_closed: u64,
-    pub requests: u64,
-    pub requests_refused: u64,
-    pub produce_requests: u64,
-    pub produce_batches: u64,
-    pub produce_bytes: u64,
-    pub fetch_requests: u64,
-    pub fetch_bytes: u64,
-    pub fetch_hot_extents: u64,
-    pub fetch_cold_blocks: u64,
-    pub flushes_inline: u64,
-    pub flushes_pack: u64,
-    pub flush_bytes: u64,
-    pub journal_groups: u64,
-    pub journal_bytes: u64,
-    pub commands: u64,
-    pub duplicates: u64,
-    pub snapshots: u64,
-    pub spills: u64,
-    pub objects_deleted: u64,
 }

@@ -111,6 +111,12 @@ impl BlockCache {
         Some(entry.value().bytes().clone())
     }
 
+    /// Bytes that blocks take in memory.
+    #[must_use]
+    pub fn memory_bytes(&self) -> u64 {
+        self.blocks.memory().usage() as u64
+    }
+
     /// A block that is on the cache's disk, or has come into memory since.
     pub async fn on_disk(&self, key: &BlockKey) -> Option<Bytes> {
         if !self.blocks.is_hybrid() {

@@ -218,6 +218,12 @@ impl PlaneHandle {
         self.shared.performer.cached_block(&BlockKey::new(key, index))
     }
 
+    /// Bytes of blocks that the cache holds in memory.
+    #[must_use]
+    pub fn cached_bytes(&self) -> u64 {
+        self.shared.performer.cached_bytes()
+    }
+
     /// Puts an object's blocks into the cache; left out where too many wait already.
     pub fn warm(&self, key: ObjectKey, body: Body) {
         let shared = &self.shared;

@@ -37,6 +37,19 @@ pub(super) fn list(
     listed
 }
 
+pub(super) fn counts(live: &BTreeMap<Arc<str>, Group>, ledger: &Ledger) -> BTreeMap<&'static str, u64> {
+    use GroupState::{CompletingRebalance, Empty, PreparingRebalance, Stable};
+    let states = [Empty, PreparingRebalance, CompletingRebalance, Stable];
+    let mut counts: BTreeMap<&'static str, u64> = states.map(|state| (state.name(), 0)).into();
+    let mut silent = ledger.group_count();
+    for group in live.values() {
+        *counts.entry(group.state.name()).or_default() += 1;
+        silent -= u64::from(ledger.group(&group.id).is_some());
+    }
+    *counts.entry(Empty.name()).or_default() += silent;
+    counts
+}
+
 pub(super) fn describe(live: Option<&Group>, id: &Arc<str>, ledger: &Ledger) -> DescribedGroup {
     let result = match (live, ledger.group(id)) {
         (Some(group), _) => Ok(describe_live(group)),

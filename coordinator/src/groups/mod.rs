@@ -256,6 +256,12 @@ impl Groups {
         describe::list(&self.live, states, types, ledger)
     }
 
+    /// How many groups stand where, by Kafka's name of the state. Costs what is in memory, not what is stored.
+    #[must_use]
+    pub fn counts(&self, ledger: &Ledger) -> BTreeMap<&'static str, u64> {
+        describe::counts(&self.live, ledger)
+    }
+
     /// What a group is.
     #[must_use]
     pub fn describe(&self, id: &Arc<str>, ledger: &Ledger) -> DescribedGroup {

@@ -105,6 +105,7 @@ struct Flight {
     ticket: Ticket,
     last: Lsn,
     sealed: bool,
+    began: Instant,
 }
 
 /// A journal that is being written.
@@ -314,7 +315,7 @@ impl Journal {
         let sealed = group.seal(kind, self.author, place);
         let ticket = tickets.draw();
         let last = Lsn(sealed.header.next().0 - 1);
-        self.flight = Some(Flight { ticket, last, sealed: kind == GroupKind::Seal });
+        self.flight = Some(Flight { ticket, last, sealed: kind == GroupKind::Seal, began: turn.now });
         self.digest = sealed.digest;
         self.position += sealed.header.span();
         self.written += sealed.header.span();
@@ -386,7 +387,7 @@ impl Journal {
     /// The disk's answer.
     pub fn answered(&mut self, ticket: Ticket, result: Result<DiskReply, DiskFailure>, turn: &mut Turn) -> Completion {
         if let Some(flight) = self.flight.filter(|flight| flight.ticket == ticket) {
-            return self.landed(flight, result, turn.now);
+            return self.landed(flight, result, turn);
         }
         if self.spare == Spare::Creating(ticket) {
             self.created(result, turn);
@@ -398,14 +399,15 @@ impl Journal {
         Completion::Changed
     }
 
-    fn landed(&mut self, flight: Flight, result: Result<DiskReply, DiskFailure>, now: Instant) -> Completion {
+    fn landed(&mut self, flight: Flight, result: Result<DiskReply, DiskFailure>, turn: &mut Turn) -> Completion {
         let why = match result {
             Ok(DiskReply::Done) => {
                 self.flight = None;
                 assert!(flight.last >= self.durable);
                 self.durable = flight.last;
                 self.sealed = flight.sealed;
-                self.idle_since = now;
+                self.idle_since = turn.now;
+                turn.count.journal_write.record(turn.now - flight.began);
                 return Completion::Durable(self.durable);
             }
             Ok(other) => format!("the disk answered {other:?}"),

@@ -218,6 +218,12 @@ impl Ledger {
         self.groups.table.count()
     }
 
+    /// How many groups are stored.
+    #[must_use]
+    pub fn group_count(&self) -> u64 {
+        self.groups.table.count()
+    }
+
     /// All groups behind this name, by name.
     pub fn groups_behind(&self, after: Option<&str>) -> impl Iterator<Item = &Arc<StoredGroup>> {
         use std::ops::Bound;

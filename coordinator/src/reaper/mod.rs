@@ -224,7 +224,7 @@ impl Leader {
             (Purpose::Orphans, StoreReply::Delete(result)) => {
                 // What was not deleted is listed again by the next sweep.
                 let gone = result.map_or(0, |gone| gone.len());
-                turn.count.objects_deleted += gone as u64;
+                turn.count.orphans_deleted += gone as u64;
                 self.reaper.orphans.deleted(gone);
             }
             (purpose, reply) => unreachable!("the store answered {purpose:?} with {reply:?}"),

@@ -15,6 +15,7 @@ mod metadata;
 mod offsets;
 mod produce;
 mod producers;
+mod refusals;
 mod topics;
 
 pub use cluster::*;

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::listener::{self, Listener};
+use super::listener::{self, Endpoint, Listener};
 use super::place::StorePlace;
 use super::problem::{Problem, Property};
 use super::settings::Settings;
@@ -27,6 +27,15 @@ pub struct S3Config {
     pub region: Option<String>,
     /// Whether the bucket stands in the path, not in the host's name.
     pub path_style: bool,
+}
+
+/// Where metrics, health and the log level are served over HTTP.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HttpListener {
+    /// Host and port to listen on; port 0 is a free one.
+    pub at: Endpoint,
+    /// Somebody set it: a broker that cannot listen there must not start.
+    pub is_asked_for: bool,
 }
 
 /// Where the order of records is made durable.
@@ -54,6 +63,8 @@ pub struct Config {
 
     /// Where to listen and what to tell clients; at least one.
     pub listeners: Vec<Listener>,
+    /// `diskless.http.listener`: where whoever watches is answered; nothing is nowhere.
+    pub http_listener: Option<HttpListener>,
     /// `inter.broker.listener.name`: the name of one of [`Config::listeners`].
     pub inter_broker_listener: String,
     /// `socket.request.max.bytes`: bytes of the largest request.
@@ -143,6 +154,7 @@ impl Config {
         assert!(host.cpus > 0 && !host.name.is_empty());
         let (settings, mut problems) = Settings::gather(properties);
         let listeners = listener::resolve(&settings, &host.name, &mut problems);
+        let http_listener = http_listener(&settings, &mut problems);
         let data_dir = data_dir(&settings, &mut problems);
         let store = store(&settings, &data_dir, &mut problems);
         let s3 = s3(&settings, &mut problems);
@@ -163,6 +175,7 @@ impl Config {
             store_threads: settings.number_if_any("diskless.store.threads").map_or(host.cpus.div_ceil(4), count),
             inter_broker_listener: inter_broker.map_or_else(first, |name| name.to_ascii_uppercase()),
             listeners,
+            http_listener,
             request_bytes_max: settings.small("socket.request.max.bytes"),
             connection_idle_ms_max: u64::try_from(settings.number("connections.max.idle.ms")).ok(),
             connections_max: settings.small("max.connections"),
@@ -214,6 +227,17 @@ fn cores(cpus: usize) -> usize {
 
 fn count(number: i64) -> usize {
     usize::try_from(number).expect("the table's range begins at 1")
+}
+
+fn http_listener(settings: &Settings, problems: &mut Vec<Problem>) -> Option<HttpListener> {
+    let key = "diskless.http.listener";
+    let text = settings.text(key)?;
+    let at = Endpoint::parse(&text);
+    if at.is_none() {
+        let message = format!("{key}={text} is refused: give HOST:PORT, such as 127.0.0.1:9644, or nothing for none");
+        problems.push(settings.problem(key, message));
+    }
+    Some(HttpListener { at: at?, is_asked_for: settings.known(key).is_some() })
 }
 
 fn data_dir(settings: &Settings, problems: &mut Vec<Problem>) -> PathBuf {

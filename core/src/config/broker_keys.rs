@@ -92,6 +92,8 @@ const LISTENERS: &[Key] = &[
         .unit("connections")
         .check(Check::AtLeast(0))
         .cluster_wide(),
+    Key::new("diskless.http.listener", Kind::Text, "HOST:PORT of /metrics, /healthz, /readyz and /loglevel; port 0 is a free one, empty is none. Where nobody set it and its port is taken, there is none.")
+        .preset("127.0.0.1:9644"),
     Key::new("diskless.inflight.bytes", Kind::Long, "Bytes of produce requests that are admitted and not yet answered; beyond, connections wait. A larger request runs alone.")
         .preset("67108864")
         .unit("bytes")

@@ -33,6 +33,17 @@ pub struct Endpoint {
     pub port: u16,
 }
 
+impl Endpoint {
+    /// `HOST:PORT`, an IPv6 address in brackets.
+    pub(super) fn parse(text: &str) -> Option<Endpoint> {
+        let (host, port) = text.rsplit_once(':')?;
+        let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
+        let is_sound = if bare.is_some() { true } else { !host.contains([':', '/']) };
+        let host = bare.unwrap_or(host);
+        (is_sound && !host.is_empty()).then_some(Endpoint { host: host.to_owned(), port: port.parse().ok()? })
+    }
+}
+
 impl fmt::Display for Endpoint {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.host.contains(':') {

@@ -28,7 +28,7 @@ mod topic;
 pub mod topic_keys;
 mod value;
 
-pub use broker::{Config, Host, JournalPlace, S3Config};
+pub use broker::{Config, Host, HttpListener, JournalPlace, S3Config};
 pub use describe::{ConfigRow, ConfigSource, ConfigSynonym, describe_broker, describe_topic};
 pub use key::{Importance, Key, Mode, Preset};
 pub use listener::{Bind, Endpoint, Listener};

@@ -220,3 +220,16 @@ fn two_names_of_one_key_must_agree() {
 fn empty_security_keys_are_harmless() {
     assert!(load("authorizer.class.name=\nsecurity.inter.broker.protocol=PLAINTEXT\nconfig.providers=").is_ok());
 }
+
+#[test]
+fn the_http_listener_is_there_unless_it_is_empty() {
+    let by_default = broker("").http_listener.expect("there is one by default");
+    assert_eq!((by_default.at.to_string().as_str(), by_default.is_asked_for), ("127.0.0.1:9644", false));
+    let asked_for = broker("diskless.http.listener=[::1]:0").http_listener.expect("it was asked for");
+    assert_eq!((asked_for.at.to_string().as_str(), asked_for.is_asked_for), ("[::1]:0", true));
+    assert_eq!(broker("diskless.http.listener=").http_listener, None);
+    for wrong in ["9644", ":9644", "::1:9644", "host:65536", "http://host:1"] {
+        let problems = load(&format!("diskless.http.listener={wrong}")).expect_err("it is refused");
+        assert!(problems[0].to_string().contains("give HOST:PORT"), "{wrong}");
+    }
+}

@@ -20,6 +20,7 @@ use super::subscription::{ItemIndex, Subscription};
 use super::{Front, RequestId};
 use crate::api::{FetchRequest, FetchResponse, Response};
 use crate::catalog::Catalog;
+use crate::counters::Histogram;
 use crate::error::Refusal;
 use crate::ids::{ConnectionId, CoreId, PartitionId, Ticket};
 use crate::limits::{FETCH_BYTES_MAX, LOCATES_MAX};
@@ -64,6 +65,10 @@ struct Fetch {
     own: Option<Subscription>,
     /// Every partition is to be told, changed or not.
     full: bool,
+    /// When it came.
+    came: Instant,
+    /// When its phase began.
+    since: Instant,
     deadline: Instant,
     bytes_min: u64,
     bytes_max: usize,
@@ -87,6 +92,14 @@ enum Phase {
     Reading(Plan),
 }
 
+impl Fetch {
+    /// Its phase is over.
+    fn leave(&mut self, phase: &mut Histogram, now: Instant) {
+        phase.record(now - self.since);
+        self.since = now;
+    }
+}
+
 /// What a look at the active items found.
 #[derive(Default)]
 struct Survey {
@@ -108,6 +121,12 @@ impl Fetches {
     /// The earliest time at which a consumer stops waiting.
     pub fn deadline(&self) -> Instant {
         self.deadlines.first().map_or(Instant::NEVER, |(deadline, _)| *deadline)
+    }
+
+    /// Fetches that wait for bytes, and those that are being answered.
+    pub fn counts(&self) -> (u64, u64) {
+        let waiting = self.fetches.values().filter(|fetch| matches!(fetch.phase, Phase::Waiting)).count() as u64;
+        (waiting, self.fetches.len() as u64 - waiting)
     }
 
     /// Indexes agree.
@@ -142,6 +161,8 @@ impl Front {
             session,
             own,
             full,
+            came: turn.now,
+            since: turn.now,
             deadline: turn.now.after_ms(request.wait_ms_max.max(0) as u64),
             bytes_min: request.bytes_min.max(0) as u64,
             bytes_max: bytes_max.min(u64::from(self.settings.config.fetch_bytes_max)) as usize,
@@ -252,8 +273,10 @@ impl Front {
         if survey.unknown || (!over && (survey.readable.is_empty() || !enough)) {
             self.fetch.fetches.insert(key, fetch);
         } else if survey.readable.is_empty() {
+            fetch.leave(&mut turn.count.fetch.park, turn.now);
             self.finish(key, fetch, Plan::default(), turn);
         } else {
+            fetch.leave(&mut turn.count.fetch.park, turn.now);
             self.locate(key, &mut fetch, &survey.readable, turn);
             self.fetch.fetches.insert(key, fetch);
         }
@@ -309,6 +332,7 @@ impl Front {
     /// Everything is located: read it, or wait for more.
     fn read(&mut self, key: FetchKey, turn: &mut Turn<'_>) {
         let mut fetch = self.fetch.fetches.remove(&key).expect("it was located");
+        fetch.leave(&mut turn.count.fetch.locate, turn.now);
         let located = std::mem::take(&mut fetch.located);
         let subscription = subscription_of(&mut self.fetch.sessions, fetch.session, &mut fetch.own);
         let plan = Plan::make(located, subscription, &self.hot, fetch.bytes_max);
@@ -349,6 +373,7 @@ impl Front {
     pub(super) fn fetch_read(&mut self, done: Done, turn: &mut Turn<'_>) -> Option<Done> {
         let Some(key) = self.fetch.reading.remove(&done.key) else { return Some(done) };
         let mut fetch = self.fetch.fetches.remove(&key)?;
+        fetch.leave(&mut turn.count.fetch.read, turn.now);
         let Phase::Reading(mut plan) = std::mem::replace(&mut fetch.phase, Phase::Waiting) else {
             panic!("a fetch reads once at a time");
         };
@@ -375,6 +400,7 @@ impl Front {
         }
         self.drop_subscription(fetch.own.take(), turn);
         let response = FetchResponse { refusal: None, session_id: fetch.session.unwrap_or(0), topics };
+        turn.count.fetch.whole.record(turn.now - fetch.came);
         self.answer(fetch.id, Response::Fetch(response));
     }
 

@@ -26,6 +26,7 @@ use crate::world::StoreReply;
 mod admin;
 mod configs;
 mod fetch;
+mod gauges;
 mod group_offsets;
 mod groups;
 mod metadata;
@@ -38,6 +39,7 @@ mod sessions;
 pub mod stitch;
 mod subscription;
 
+pub use gauges::FrontGauges;
 use groups::Waiting;
 
 /// Which request of which connection: the session's own number of it.
@@ -192,9 +194,9 @@ impl Front {
     }
 
     /// Batches of ours were committed, or were not.
-    pub fn acknowledged(&mut self, acknowledgements: &[Acknowledgement]) {
+    pub fn acknowledged(&mut self, acknowledgements: &[Acknowledgement], turn: &mut Turn<'_>) {
         for acknowledgement in acknowledgements {
-            if let Some((id, response)) = self.produce.acknowledged(acknowledgement) {
+            if let Some((id, response)) = self.produce.acknowledged(acknowledgement, turn) {
                 self.answer(id, response);
             }
         }
@@ -228,7 +230,7 @@ impl Front {
 
     /// Time passed.
     pub fn wake(&mut self, turn: &mut Turn<'_>) {
-        for (id, response) in self.produce.expire(turn.now) {
+        for (id, response) in self.produce.expire(turn) {
             self.answer(id, response);
         }
         self.fetch_expire(turn);

@@ -37,6 +37,7 @@ struct Pending {
     slots: Vec<Slot>,
     missing: usize,
     bytes: u64,
+    since: Instant,
     deadline: Instant,
 }
 
@@ -65,6 +66,11 @@ impl Produces {
         self.deadlines.first().map_or(Instant::NEVER, |(deadline, _)| *deadline)
     }
 
+    /// How many requests wait.
+    pub fn count(&self) -> usize {
+        self.pending.len()
+    }
+
     fn insert(&mut self, ticket: Ticket, pending: Pending) {
         self.bytes += pending.bytes;
         self.deadlines.insert((pending.deadline, ticket));
@@ -72,7 +78,11 @@ impl Produces {
     }
 
     /// One batch has its outcome; returned is the answer where it was the last one.
-    pub fn acknowledged(&mut self, acknowledgement: &Acknowledgement) -> Option<(RequestId, Response)> {
+    pub fn acknowledged(
+        &mut self,
+        acknowledgement: &Acknowledgement,
+        turn: &mut Turn<'_>,
+    ) -> Option<(RequestId, Response)> {
         let ticket = acknowledgement.ticket;
         let pending = self.pending.get_mut(&ticket).expect("an admission has as many outcomes as batches");
         let slot = &mut pending.slots[acknowledgement.slot as usize];
@@ -92,16 +102,21 @@ impl Produces {
         let pending = self.pending.remove(&ticket).expect("it is there");
         self.bytes -= pending.bytes;
         self.deadlines.remove(&(pending.deadline, ticket));
-        pending.response.map(|response| (pending.id, finish(response, pending.silent)))
+        let response = pending.response?;
+        turn.count.produce.whole.record(turn.now - pending.since);
+        Some((pending.id, finish(response, pending.silent)))
     }
 
     /// Clients that waited long enough are told so; their batches may still be committed.
-    pub fn expire(&mut self, now: Instant) -> Vec<(RequestId, Response)> {
+    pub fn expire(&mut self, turn: &mut Turn<'_>) -> Vec<(RequestId, Response)> {
         let mut expired = Vec::new();
-        while let Some((deadline, ticket)) = self.deadlines.first().copied().filter(|(deadline, _)| *deadline <= now) {
+        while let Some((deadline, ticket)) =
+            self.deadlines.first().copied().filter(|(deadline, _)| *deadline <= turn.now)
+        {
             self.deadlines.remove(&(deadline, ticket));
             let pending = self.pending.get_mut(&ticket).expect("a deadline belongs to a request");
             if let Some(response) = pending.response.take() {
+                turn.count.produce.whole.record(turn.now - pending.since);
                 expired.push((pending.id, finish(response, pending.silent)));
             }
         }
@@ -167,12 +182,15 @@ impl Front {
             return self.answer(id, finish(response, silent));
         }
         let deadline = turn.now.after_ms(request.timeout_ms.max(0) as u64);
+        let records = admission.iter().map(|batch: &Admitted| u64::from(batch.facts.offsets)).sum::<u64>();
         let bytes = admission.iter().map(|batch: &Admitted| batch.bytes.len() as u64).sum();
         turn.count.produce_batches += admission.len() as u64;
+        turn.count.produce_records += records;
         turn.count.produce_bytes += bytes;
         let ticket = Ticket::draw(&mut self.tickets);
         let missing = slots.len();
-        let pending = Pending { id, silent, response: Some(response), slots, missing, bytes, deadline };
+        let pending =
+            Pending { id, silent, response: Some(response), slots, missing, bytes, since: turn.now, deadline };
         self.produce.insert(ticket, pending);
         let core = self.settings.core;
         let admission = Admission { core, ticket, connection: id.connection, drained, batches: admission };

@@ -65,6 +65,11 @@ impl Reads {
         self.cluster = cluster;
     }
 
+    /// Blocks that the store was asked for.
+    pub fn under_way(&self) -> usize {
+        self.under_way.len()
+    }
+
     /// Asks for blocks, at least one.
     pub fn begin(&mut self, key: ReadKey, blocks: BTreeSet<Block>, next: &mut u64, turn: &mut Turn<'_>) {
         assert!(!blocks.is_empty() && !self.reads.contains_key(&key));

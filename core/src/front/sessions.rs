@@ -35,6 +35,11 @@ pub struct Sessions {
 }
 
 impl Sessions {
+    /// How many there are.
+    pub fn count(&self) -> usize {
+        self.sessions.len()
+    }
+
     /// Room for one more, if need be by the session that was idle longest. Returned is the one that gave way.
     pub fn make_room(&mut self, slots: usize, now: Instant) -> Result<Option<Subscription>, ()> {
         if self.sessions.len() < slots.min(FETCH_SESSIONS_MAX) {

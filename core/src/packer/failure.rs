@@ -29,6 +29,7 @@ impl Packer {
     /// Fails a flush with all that must not get in before it is sent again.
     fn fail(&mut self, slot: usize, refusal: Refusal, turn: &mut Turn) {
         let doomed = self.flights.dependants(slot);
+        turn.count.flushes_failed += u64::from(doomed.count_ones());
         let mut connections = BTreeSet::new();
         let mut answers: BTreeMap<CoreId, Vec<Acknowledgement>> = BTreeMap::new();
         for at in (0..UPLOADS_MAX).filter(|at| doomed & 1 << at != 0) {

@@ -30,6 +30,8 @@ pub(super) struct Flight {
     pub batches: Vec<CommitBatch>,
     /// When it left.
     pub began: Instant,
+    /// When it asked for offsets.
+    pub asked: Instant,
 }
 
 /// How far a flush is.

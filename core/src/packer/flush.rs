@@ -25,7 +25,8 @@ impl Packer {
         let mut connections: BTreeMap<Key, u32> = BTreeMap::new();
         let mut depends = 0;
         let mut batches: Vec<(CommitBatch, Admitted)> = Vec::new();
-        for part in self.open.take(cut) {
+        for (since, part) in self.open.take(cut) {
+            turn.count.produce.gather.record(turn.now - since);
             *connections.entry(part.key).or_default() += 1;
             let (core, ticket, slots) = (part.core, part.ticket, part.slots());
             batches.extend(part.batches.into_iter().zip(slots).map(|(admitted, slot)| {
@@ -56,7 +57,8 @@ impl Packer {
             turn.count.flushes_inline += 1;
         }
         let connections = connections.into_iter().collect();
-        let flight = Flight { flush, id, phase, depends, connections, pack: Arc::new(pack), batches, began: turn.now };
+        let (pack, began) = (Arc::new(pack), turn.now);
+        let flight = Flight { flush, id, phase, depends, connections, pack, batches, began, asked: began };
         self.flights.insert(slot, flight);
         self.commit_ready(turn);
     }
@@ -73,6 +75,7 @@ impl Packer {
         while let Some(slot) = self.flights.next_ready() {
             let flight = self.flights.at(slot);
             flight.phase = Phase::Committing;
+            flight.asked = turn.now;
             let batches = std::mem::take(&mut flight.batches);
             assert!(batches.is_sorted_by_key(|batch| batch.position) && batches.len() <= PACK_BATCHES_MAX);
             let commit = Commit { flush: flight.flush, pack: Arc::clone(&flight.pack), stored: flight.id, batches };

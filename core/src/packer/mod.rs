@@ -106,6 +106,21 @@ pub enum PackerEvent {
     Stop,
 }
 
+/// How a packer stands.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct PackerGauges {
+    /// Requests in the open pack.
+    pub open_requests: u64,
+    /// Their bytes.
+    pub open_bytes: u64,
+    /// Flushes that are not decided.
+    pub flushes: u64,
+    /// Of these, uploads that the store has not answered for.
+    pub uploads: u64,
+    /// Bytes whose only home is the journal.
+    pub held_bytes: u64,
+}
+
 /// The machine.
 #[derive(Debug)]
 pub struct Packer {
@@ -200,6 +215,18 @@ impl Packer {
         self.open.is_empty() && self.flights.is_empty()
     }
 
+    /// How it stands, for whoever watches.
+    #[must_use]
+    pub fn gauges(&self) -> PackerGauges {
+        PackerGauges {
+            open_requests: self.open.requests() as u64,
+            open_bytes: self.open.bytes(),
+            flushes: self.flights.iter().count() as u64,
+            uploads: self.flights.uploads() as u64,
+            held_bytes: self.held_bytes,
+        }
+    }
+
     /// The whole state makes sense.
     pub fn check(&self) {
         self.open.check();
@@ -226,6 +253,7 @@ impl Packer {
         let slot = self.flights.find(flush).expect("the coordinator resolves what it was asked to commit, once");
         let flight = self.flights.remove(slot);
         assert!(flight.phase == Phase::Committing);
+        turn.count.produce.commit.record(turn.now - flight.asked);
         for &(key, requests) in &flight.connections {
             self.connections.answered(key, requests, slot);
         }
@@ -244,6 +272,7 @@ impl Packer {
             _ if failed_before => drop(self.flights.remove(slot)),
             Ok(_) => {
                 flight.phase = Phase::Waiting;
+                turn.count.produce.upload.record(turn.now - flight.began);
                 self.pace.upload_ended(turn.now - flight.began);
                 self.commit_ready(turn);
                 if std::mem::take(&mut self.failing) {

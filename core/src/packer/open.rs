@@ -117,12 +117,17 @@ impl Open {
         cut
     }
 
-    /// Takes what was cut.
-    pub fn take(&mut self, cut: Cut) -> impl Iterator<Item = Part> + '_ {
+    /// Bytes of all batches.
+    pub fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// Takes what was cut, with the time since when each waited.
+    pub fn take(&mut self, cut: Cut) -> impl Iterator<Item = (Instant, Part)> + '_ {
         assert!(cut.requests > 0 && cut.bytes <= self.bytes && cut.batches <= self.batches);
         self.bytes -= cut.bytes;
         self.batches -= cut.batches;
-        self.requests.drain(..cut.requests).map(|request| request.part)
+        self.requests.drain(..cut.requests).map(|request| (request.since, request.part))
     }
 
     /// Takes the requests of these connections out.

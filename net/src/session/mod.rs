@@ -26,20 +26,21 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use apus_core::api::{Context, Request, Response};
+use apus_core::error::Refusal;
 use apus_core::ids::ConnectionId;
 use apus_core::time::Instant;
 use apus_core::turn::{Effect, Level, Turn};
 use bytes::{Bytes, BytesMut};
 
 use crate::wire::api_versions::{Feature, Identity, encode_api_versions, encode_unsupported};
-use crate::wire::header::Reject;
+use crate::wire::header::{Reject, RequestHeader};
 use crate::wire::keys::ApiKey;
 use crate::wire::request::{Call, decode_request};
 use crate::wire::response::encode_response;
 use crate::wire::writer::{Frame, Writer};
 
 use frames::Frames;
-use replies::{Answer, Replies};
+use replies::{Answer, Asked, Replies};
 
 /// Where reply memory is short, a client that reads nothing for so long is closed.
 const STALL: Duration = Duration::from_secs(30);
@@ -168,20 +169,23 @@ impl Session {
         match decode_request(frame) {
             Ok((header, Call::Core(request))) => {
                 let context = self.context_of(header.client_id.unwrap_or_default());
-                let slot = self.replies.begin(header.version, header.correlation, alone);
+                let slot = self.replies.begin(asked(&header, turn), alone);
                 Some(Next::Request { slot, context, request, drained: self.frames.is_empty() })
             }
             Ok((header, Call::ApiVersions(request))) => {
                 let SessionSettings { cluster_id, node_id, features, .. } = &*self.settings;
                 let identity = Identity { cluster_id, node_id: *node_id, features };
-                let (version, correlation) = (header.version, header.correlation);
-                let answer = encode_api_versions(writer, version, correlation, &request, &identity);
-                self.answer_here(answer, version, correlation, turn);
+                let asked = asked(&header, turn);
+                let answer = encode_api_versions(writer, asked.version, asked.correlation, &request, &identity);
+                self.answer_here(answer, asked, turn);
                 None
             }
             Err(Reject::AnswerUnsupported { correlation }) => {
                 turn.count.requests_refused += 1;
-                self.answer_here(encode_unsupported(writer, correlation), 0, correlation, turn);
+                let (api, came) = (ApiKey::ApiVersions.code(), turn.now);
+                let asked = Asked { api, version: 0, correlation, came };
+                turn.count.refused(api, Refusal::UnsupportedVersion);
+                self.answer_here(encode_unsupported(writer, correlation), asked, turn);
                 None
             }
             Err(reject) => {
@@ -192,8 +196,9 @@ impl Session {
         }
     }
 
-    fn answer_here(&mut self, frame: Frame, version: i16, correlation: i32, turn: &mut Turn<'_>) {
-        let slot = self.replies.begin(version, correlation, true);
+    fn answer_here(&mut self, frame: Frame, asked: Asked, turn: &mut Turn<'_>) {
+        turn.count.answered(asked.api, turn.now - asked.came);
+        let slot = self.replies.begin(asked, true);
         self.replies.answer(slot, Answer::Frame(frame));
         self.emit(turn);
     }
@@ -212,7 +217,9 @@ impl Session {
         if self.closed {
             return;
         }
-        let (version, correlation) = self.replies.request(slot);
+        let Asked { api, version, correlation, came } = self.replies.request(slot);
+        turn.count.answered(api, turn.now - came);
+        response.refusals(|refusal| turn.count.refused(api, refusal));
         let answer = match (encode_response(writer, version, correlation, &response), response) {
             (Some(frame), _) => Answer::Frame(frame),
             (None, Response::Hangup(why)) => Answer::Close(why),
@@ -304,6 +311,13 @@ impl Session {
             self.replies.check();
         }
     }
+}
+
+/// A request was understood.
+fn asked(header: &RequestHeader<'_>, turn: &mut Turn<'_>) -> Asked {
+    let api = header.key.code();
+    turn.count.begun(api);
+    Asked { api, version: header.version, correlation: header.correlation, came: turn.now }
 }
 
 /// Whether a request runs beside no other, by its API key. What is too short for a key is refused soon enough.

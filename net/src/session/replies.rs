@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 
 use apus_core::limits::{CONNECTION_REPLY_BYTES_MAX, CONNECTION_REQUESTS_MAX};
+use apus_core::time::Instant;
 use bytes::Bytes;
 
 use crate::wire::writer::Frame;
@@ -20,10 +21,22 @@ pub(super) struct Replies {
     unread_bytes: u64,
 }
 
+/// What an answer needs to know of its request.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Asked {
+    /// Kafka's number of the API.
+    pub api: i16,
+    /// The version.
+    pub version: i16,
+    /// The number that the client gave it.
+    pub correlation: i32,
+    /// When it had come.
+    pub came: Instant,
+}
+
 #[derive(Debug)]
 struct Pending {
-    version: i16,
-    correlation: i32,
+    asked: Asked,
     /// No other request runs beside it.
     alone: bool,
     answer: Option<Answer>,
@@ -51,9 +64,9 @@ pub(super) struct Ready {
 
 impl Replies {
     /// A request begins; its slot is returned.
-    pub fn begin(&mut self, version: i16, correlation: i32, alone: bool) -> u64 {
+    pub fn begin(&mut self, asked: Asked, alone: bool) -> u64 {
         assert!(self.admits(alone));
-        self.pending.push_back(Pending { version, correlation, alone, answer: None });
+        self.pending.push_back(Pending { asked, alone, answer: None });
         self.first + self.pending.len() as u64 - 1
     }
 
@@ -78,10 +91,9 @@ impl Replies {
         self.unread_bytes
     }
 
-    /// Version and correlation of the request in this slot.
-    pub fn request(&self, slot: u64) -> (i16, i32) {
-        let pending = &self.pending[self.index(slot)];
-        (pending.version, pending.correlation)
+    /// The request in this slot.
+    pub fn request(&self, slot: u64) -> Asked {
+        self.pending[self.index(slot)].asked
     }
 
     fn index(&self, slot: u64) -> usize {

@@ -66,8 +66,8 @@ pub struct Served {
     pub flexible: Versions,
 }
 
-/// One more than the largest key.
-const CODES: usize = 96;
+/// One more than the largest key: what is counted by key has as many places.
+const CODES: usize = apus_core::counters::API_CODES;
 
 const BY_CODE: [Option<Served>; CODES] = {
     let mut table = [None; CODES];

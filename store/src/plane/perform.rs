@@ -69,6 +69,10 @@ impl Performer {
         self.cache.in_memory(key)
     }
 
+    pub(super) fn cached_bytes(&self) -> u64 {
+        self.cache.memory_bytes()
+    }
+
     pub(super) fn warm(&self, key: &ObjectKey, body: &Body) {
         self.cache.warm(key, body);
     }
