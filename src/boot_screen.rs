@@ -1,6 +1,7 @@
 //! What a person sees when the broker serves: one calm screen on standard output.
 
 use std::fmt::Write;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use apus_core::config::Config;
@@ -12,9 +13,9 @@ pub struct BootScreen {
 }
 
 impl BootScreen {
-    /// The screen of a broker that listens on these addresses.
+    /// The screen of a broker that listens on these addresses, and on that one for whoever watches.
     #[must_use]
-    pub fn new(config: &Config, bound: &[Bound]) -> BootScreen {
+    pub fn new(config: &Config, bound: &[Bound], http: Option<SocketAddr>) -> BootScreen {
         let addresses: Vec<String> = bound.iter().map(|bound| bound.address.to_string()).collect();
         let mut screen =
             BootScreen { text: format!("apus {}, broker {}\n", env!("CARGO_PKG_VERSION"), config.node_id) };
@@ -22,6 +23,11 @@ impl BootScreen {
         screen.row("store", &config.store.to_string());
         screen.row("journal", &config.data_dir.join("journal").display().to_string());
         screen.row("cores", &format!("{}, and {} for the store", config.cores, config.store_threads));
+        match (http, &config.http_listener) {
+            (Some(address), _) => screen.row("watch", &format!("http://{address}/metrics")),
+            (None, Some(wanted)) => screen.row("watch", &format!("nowhere: {} is not free", wanted.at)),
+            (None, None) => {}
+        }
         let foreign: Vec<&str> = config.settings.foreign_names().collect();
         if !foreign.is_empty() {
             screen.row("ignored", &format!("{} (no meaning here)", foreign.join(", ")));

@@ -32,6 +32,8 @@ use crate::disk::{DataDirectory, Disk};
 use crate::fleet::Fleet;
 use crate::notes::Notes;
 use crate::shell::{Machines, Shell};
+use crate::watch::desk::{Pulse, Question};
+use crate::watch::report::{Report, ShellGauges};
 
 /// Deliveries taken in one drain: a few steps' worth, so that connections are not kept waiting.
 const DELIVERIES_MAX: usize = 1_024;
@@ -122,7 +124,7 @@ impl<M: Machines> Driver<M> {
     }
 
     /// Runs until all cores have stopped.
-    pub async fn run(mut self) -> Counters {
+    pub async fn run(mut self) {
         let waker = poll_fn(|context| Poll::Ready(context.waker().clone())).await;
         self.inbox.hang_up(TaskBell(waker.clone()));
         self.shell.driven_by(waker);
@@ -144,7 +146,6 @@ impl<M: Machines> Driver<M> {
             }
         }
         self.farewell().await;
-        self.count
     }
 
     /// Queues what came from outside this executor, and what time has brought.
@@ -173,6 +174,29 @@ impl<M: Machines> Driver<M> {
             self.shell.queue(Event::Stop);
         }
         self.ask_waiting();
+        if self.fleet.is_asked(self.core) {
+            self.tell();
+        }
+    }
+
+    /// Answers whoever watches; nobody may be there any more.
+    fn tell(&self) {
+        for question in self.fleet.take_questions(self.core) {
+            match question {
+                Question::Pulse(asker) => drop(asker.send(Pulse { is_writable: self.shell.is_writable() })),
+                Question::Report(asker) => drop(asker.send(Box::new(self.report()))),
+            }
+        }
+    }
+
+    fn report(&self) -> Report {
+        let shell = ShellGauges {
+            inbox_messages: self.inbox.waiting() as u64,
+            outgoing_messages: self.outgoing.iter().map(VecDeque::len).sum::<usize>() as u64,
+            store_asked: self.asked as u64,
+            store_waiting: self.waiting.len() as u64,
+        };
+        Report { count: self.count.clone(), node: self.shell.gauges(), shell }
     }
 
     fn turn(&mut self, act: impl FnOnce(&Shell<M>, &mut Turn<'_>)) {
@@ -219,6 +243,7 @@ impl<M: Machines> Driver<M> {
             Effect::Wake { at } => self.wake_at = at,
             Effect::Again => self.shell.queue(Event::Again),
             Effect::Serve { cut_bytes } => {
+                self.fleet.served();
                 if let Some(serve) = self.serve.take() {
                     serve(cut_bytes);
                 }
@@ -276,6 +301,7 @@ impl<M: Machines> Driver<M> {
             let something = !self.inbox.sleep()
                 || !self.shell.is_idle()
                 || self.fleet.has_connections(self.core)
+                || self.fleet.is_asked(self.core)
                 || self.fleet.is_stopped()
                 || self.fleet.is_stopping() != told;
             if something {

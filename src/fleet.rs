@@ -11,6 +11,8 @@ use apus_net::listener::Accepted;
 use crossbeam::queue::ArrayQueue;
 use crossbeam::utils::CachePadded;
 
+use crate::watch::desk::{Desk, Question};
+
 /// Connections on their way to a core: a fleet of clients that comes at once; further ones are closed.
 const HANDED_MAX: usize = 4_096;
 
@@ -22,6 +24,7 @@ pub struct Fleet {
     started: Moment,
     berths: Vec<Berth>,
     connections_max: usize,
+    serving: AtomicBool,
     stopping: AtomicBool,
 }
 
@@ -30,6 +33,7 @@ struct Berth {
     inbox: InboxSender<Delivery>,
     handed: ArrayQueue<Accepted>,
     connections: CachePadded<AtomicUsize>,
+    desk: CachePadded<Desk>,
     stopped: AtomicBool,
 }
 
@@ -42,10 +46,12 @@ impl Fleet {
             inbox,
             handed: ArrayQueue::new(HANDED_MAX),
             connections: CachePadded::default(),
+            desk: CachePadded::default(),
             stopped: AtomicBool::new(false),
         };
         let berths = inboxes.into_iter().map(berth).collect();
-        Fleet { started, berths, connections_max, stopping: AtomicBool::new(false) }
+        let (serving, stopping) = (AtomicBool::new(false), AtomicBool::new(false));
+        Fleet { started, berths, connections_max, serving, stopping }
     }
 
     /// How many cores there are.
@@ -104,6 +110,36 @@ impl Fleet {
     /// One of this core's connections is gone.
     pub fn connection_ended(&self, core: CoreId) {
         self.berth(core).connections.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// Puts a question to a core.
+    pub fn ask(&self, core: CoreId, question: Question) {
+        let berth = self.berth(core);
+        berth.desk.put(question);
+        berth.inbox.ring();
+    }
+
+    /// Whether questions wait for this core.
+    #[must_use]
+    pub fn is_asked(&self, core: CoreId) -> bool {
+        self.berth(core).desk.is_asked()
+    }
+
+    /// What this core was asked.
+    #[must_use]
+    pub fn take_questions(&self, core: CoreId) -> Vec<Question> {
+        self.berth(core).desk.take()
+    }
+
+    /// The ledger is recovered and clients are served.
+    pub fn served(&self) {
+        self.serving.store(true, Ordering::SeqCst);
+    }
+
+    /// Whether clients are served: not while the ledger is recovered, and not once the broker stops.
+    #[must_use]
+    pub fn is_serving(&self) -> bool {
+        self.serving.load(Ordering::SeqCst) && !self.is_stopping()
     }
 
     /// Asks every core to finish what is in flight.

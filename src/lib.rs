@@ -12,3 +12,4 @@ pub mod shell;
 pub mod signals;
 pub mod start;
 pub mod vigil;
+pub mod watch;

@@ -8,11 +8,11 @@ use std::time::Instant as Moment;
 use apus::args::{self, Task};
 use apus::node::{Node, NodeSettings};
 use apus::start;
+use apus::watch::log_filter::LogFilter;
 use apus_coordinator::journal::JournalLimits;
 use apus_core::api::Broker;
 use apus_core::config::Config;
 use apus_core::ids::CoreId;
-use tracing_subscriber::EnvFilter;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -26,18 +26,11 @@ fn main() -> ExitCode {
             ExitCode::SUCCESS
         }
         Ok(Task::Serve(config)) => {
-            log();
+            let log = LogFilter::install();
             end_on_panic();
-            start::run(*config, started, node)
+            start::run(*config, started, Some(log), node)
         }
     }
-}
-
-/// Log lines go to standard error; `RUST_LOG` says which, by default warnings and worse.
-fn log() {
-    let filter = EnvFilter::builder().with_default_directive(tracing::Level::WARN.into()).from_env_lossy();
-    let ansi = std::io::IsTerminal::is_terminal(&std::io::stderr());
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(ansi).init();
 }
 
 /// A broker without one of its threads would hang its clients: a panic anywhere ends the process.

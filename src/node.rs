@@ -30,6 +30,8 @@ use apus_net::session::{Next, Session, SessionSettings};
 use apus_net::wire::writer::Writer;
 use bytes::BytesMut;
 
+use crate::watch::report::NodeGauges;
+
 /// What a node is told once.
 #[derive(Clone)]
 pub struct NodeSettings {
@@ -424,6 +426,25 @@ impl Node {
     pub fn is_idle(&self) -> bool {
         let decided = self.head.as_ref().is_none_or(|head| head.packer.idle() && head.coordinator.idle());
         self.front.idle() && decided
+    }
+
+    /// How it stands, for whoever watches.
+    #[must_use]
+    pub fn gauges(&self) -> NodeGauges {
+        NodeGauges {
+            connections: self.sessions.len() as u64,
+            unread_bytes: self.sessions.values().map(Session::unread_bytes).sum(),
+            front: self.front.gauges(),
+            packer: self.head.as_ref().map(|head| head.packer.gauges()),
+            is_writable: self.is_writable(),
+            coordinator: self.head.as_ref().and_then(|head| head.coordinator.gauges()),
+        }
+    }
+
+    /// Whether a client's write would find room in the journal; true where that is another core's.
+    #[must_use]
+    pub fn is_writable(&self) -> bool {
+        self.head.as_ref().is_none_or(|head| head.coordinator.is_writable())
     }
 
     /// The ledger, where this core leads: for tests that compare it with the store.

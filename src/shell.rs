@@ -13,6 +13,7 @@ use apus_net::conn::Host;
 use bytes::BytesMut;
 
 use crate::node::Node;
+use crate::watch::report::NodeGauges;
 
 /// One core's machines, as the shell sees them: the node, and in tests something simpler.
 pub trait Machines: 'static {
@@ -25,6 +26,16 @@ pub trait Machines: 'static {
     /// Where bytes of a connection go, with how many of the frame under way are missing (0 where that is unknown);
     /// nothing where it is not to be read.
     fn receive_buffer(&mut self, connection: ConnectionId) -> Option<(&mut BytesMut, usize)>;
+
+    /// How they stand, for whoever watches.
+    fn gauges(&self) -> NodeGauges {
+        NodeGauges::default()
+    }
+
+    /// Whether a client's write would find room in the journal, as far as this core knows.
+    fn is_writable(&self) -> bool {
+        true
+    }
 }
 
 impl Machines for Node {
@@ -38,6 +49,14 @@ impl Machines for Node {
 
     fn receive_buffer(&mut self, connection: ConnectionId) -> Option<(&mut BytesMut, usize)> {
         Node::receive_buffer(self, connection)
+    }
+
+    fn gauges(&self) -> NodeGauges {
+        Node::gauges(self)
+    }
+
+    fn is_writable(&self) -> bool {
+        Node::is_writable(self)
     }
 }
 
@@ -77,6 +96,16 @@ impl<M: Machines> Shell<M> {
     /// Whether nothing waits to be stepped.
     pub fn is_idle(&self) -> bool {
         self.events.borrow().is_empty()
+    }
+
+    /// How the machines stand.
+    pub fn gauges(&self) -> NodeGauges {
+        self.node.borrow().gauges()
+    }
+
+    /// Whether a client's write would find room.
+    pub fn is_writable(&self) -> bool {
+        self.node.borrow().is_writable()
     }
 
     /// Begins the recovery.

@@ -5,6 +5,7 @@
 
 use std::fs::File;
 use std::io::{self, Read};
+use std::net::{SocketAddr, TcpListener};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant as Moment};
@@ -23,6 +24,8 @@ use crate::disk::DataDirectory;
 use crate::driver::{Driver, Seat, Serving};
 use crate::fleet::Fleet;
 use crate::shell::Machines;
+use crate::watch::log_filter::LogFilter;
+use crate::watch::server::{self, Server, Watched};
 use crate::{probe, signals, vigil};
 
 /// Registered with the kernel for each core: the journal's writes and the copies of its reads.
@@ -33,13 +36,13 @@ const PREEMPT: Duration = Duration::from_millis(10);
 /// How long the store may take for what is under way when the cores have ended.
 const STORE_GRACE: Duration = Duration::from_secs(2);
 
-/// Runs a broker until it is asked to stop. `make` makes the node of each core, on the core's own thread.
-pub fn run<M, F>(config: Config, started: Moment, make: F) -> ExitCode
+/// Runs a broker until it is asked to stop. `log` is the process's filter, which the operator may change; `make` makes the node of each core, on the core's own thread.
+pub fn run<M, F>(config: Config, started: Moment, log: Option<LogFilter>, make: F) -> ExitCode
 where
     M: Machines,
     F: Fn(CoreId, &Arc<Config>) -> M + Clone + Send + 'static,
 {
-    match try_run(config, started, make) {
+    match try_run(config, started, log, make) {
         Ok(()) => ExitCode::SUCCESS,
         Err(why) => {
             eprintln!("apus: cannot start: {why}");
@@ -48,7 +51,7 @@ where
     }
 }
 
-fn try_run<M, F>(mut config: Config, started: Moment, make: F) -> Result<(), String>
+fn try_run<M, F>(mut config: Config, started: Moment, log: Option<LogFilter>, make: F) -> Result<(), String>
 where
     M: Machines,
     F: Fn(CoreId, &Arc<Config>) -> M + Clone + Send + 'static,
@@ -56,6 +59,7 @@ where
     probe::probe(config.cores)?;
     let bound = listener::bind(&config.listeners)?;
     advertise_found_ports(&mut config, &bound);
+    let http = server::bind(config.http_listener.as_ref())?;
     let mut data = Some(DataDirectory::take(&config.data_dir)?);
     let (senders, inboxes): (Vec<_>, Vec<_>) = (0..config.cores).map(|_| core_inbox()).unzip();
     let connections_max = usize::try_from(config.connections_max).unwrap_or(usize::MAX);
@@ -64,7 +68,9 @@ where
     vigil::keep(&fleet).map_err(|error| format!("a thread cannot start: {error}"))?;
     let store = Plane::start(plane_config(&config)?, sink(&fleet))?;
     let config = Arc::new(config);
-    let mut serve = Some(serving(&config, bound, &fleet, started));
+    let http_address = http.as_ref().map(|(_, address)| *address);
+    let _server = serve_http(http, &fleet, &store, log)?;
+    let mut serve = Some(serving(&config, bound, http_address, &fleet, started));
     let mut cores = Vec::new();
     for (index, inbox) in inboxes.into_iter().enumerate() {
         let core = CoreId(u16::try_from(index).map_err(|_| "cores: too many".to_owned())?);
@@ -100,15 +106,34 @@ fn spawn<M: Machines>(
         let queue = glommio::executor().create_task_queue(Shares::default(), Latency::Matters(PREEMPT), "core");
         let driver = Driver::new(seat, make(core));
         let task = glommio::spawn_local_into(driver.run(), queue).expect("the queue was made just now");
-        let count = task.await;
-        tracing::debug!(target: "apus", "core {core} ends: {count:?}");
+        task.await;
+        tracing::debug!(target: "apus", "core {core} ends");
     };
     builder.spawn(drive).map_err(|error| format!("core {core} cannot start: {error}"))
 }
 
+/// Whoever watches is answered from here on, also while the ledger is recovered.
+fn serve_http(
+    http: Option<(TcpListener, SocketAddr)>,
+    fleet: &Arc<Fleet>,
+    store: &Plane,
+    log: Option<LogFilter>,
+) -> Result<Option<Server>, String> {
+    let Some((socket, _)) = http else { return Ok(None) };
+    let watched = Watched { fleet: Arc::clone(fleet), store: store.handle(), log };
+    let server = server::start(socket, watched).map_err(|error| format!("a thread cannot start: {error}"))?;
+    Ok(Some(server))
+}
+
 /// What core 0 does when the node serves.
-fn serving(config: &Config, bound: Vec<Bound>, fleet: &Arc<Fleet>, started: Moment) -> Serving {
-    let screen = BootScreen::new(config, &bound);
+fn serving(
+    config: &Config,
+    bound: Vec<Bound>,
+    http: Option<SocketAddr>,
+    fleet: &Arc<Fleet>,
+    started: Moment,
+) -> Serving {
+    let screen = BootScreen::new(config, &bound, http);
     let fleet = Arc::clone(fleet);
     Box::new(move |cut_bytes| {
         for bound in bound {

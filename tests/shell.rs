@@ -96,8 +96,12 @@ fn config(data_dir: &str) -> Config {
     let property =
         |key: &str, value: &str| Property { key: key.to_owned(), value: value.to_owned(), source: Source::Argument };
     let host = Host { name: "swift.example".to_owned(), cpus: 2 };
-    let properties =
-        [property("listeners", "PLAINTEXT://127.0.0.1:0"), property("data.dir", data_dir), property("cores", "2")];
+    let properties = [
+        property("listeners", "PLAINTEXT://127.0.0.1:0"),
+        property("data.dir", data_dir),
+        property("cores", "2"),
+        property("diskless.http.listener", ""),
+    ];
     Config::load(&properties, &host).expect("it is valid")
 }
 
@@ -118,7 +122,7 @@ fn a_node_is_driven_from_start_to_end() {
     let config = config(directory.path().to_str().expect("its path is text"));
     let (tell, told) = mpsc::channel();
     let broker = thread::spawn(move || {
-        start::run(config, Moment::now(), move |core, config| {
+        start::run(config, Moment::now(), None, move |core, config| {
             tell.send(config.listeners[0].port).expect("the test listens");
             Echo { core, ..Echo::default() }
         })

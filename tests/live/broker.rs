@@ -25,6 +25,8 @@ pub struct Broker {
     address: Ipv4Addr,
     /// 0 until the first start has found a free one.
     port: u16,
+    /// Where metrics are, where they were asked for.
+    http: Option<String>,
     settings: Vec<String>,
     environment: Vec<(&'static str, &'static str)>,
     seed: u64,
@@ -47,6 +49,7 @@ impl Broker {
             directory,
             address: own_address(),
             port: 0,
+            http: None,
             settings,
             environment: place.environment(),
             seed,
@@ -61,6 +64,11 @@ impl Broker {
         format!("{}:{}", self.address, self.port)
     }
 
+    /// Where it answers over HTTP, as its screen says: `ADDRESS:PORT`.
+    pub fn http(&self) -> &str {
+        self.http.as_deref().expect("the test set diskless.http.listener")
+    }
+
     /// Starts it again, on the same address, and waits until it serves.
     pub fn restart(&mut self) {
         let mut child = self.command().stdout(Stdio::piped()).spawn().expect("the binary was built for this test");
@@ -73,6 +81,8 @@ impl Broker {
         });
         let (shown, screen) = told.recv_timeout(PATIENCE).expect("it serves, or ends");
         self.running = Some(Running { child, _screen: screen });
+        let watch = shown.lines().find_map(|line| line.trim().strip_prefix("watch")?.trim().strip_prefix("http://"));
+        self.http = watch.and_then(|url| Some(url.strip_suffix("/metrics")?.to_owned()));
         let listening = shown.lines().find_map(|line| line.trim().strip_prefix("listening"));
         let port = listening.and_then(|addresses| addresses.rsplit(':').next()?.trim().parse().ok());
         self.port = port.unwrap_or_else(|| panic!("the broker ended before it served; its screen: {shown:?}"));
@@ -91,6 +101,8 @@ impl Broker {
         let log = File::options().create(true).append(true).open(self.log()).expect("its log can be written");
         let mut command = Command::new(env!("CARGO_BIN_EXE_apus"));
         command.args(["--set", &format!("listeners=PLAINTEXT://{}", self.bootstrap())]);
+        // Unless the test asks for it: brokers of other tests are not to meet on one port.
+        command.args(["--set", "diskless.http.listener="]);
         command.args(self.settings.iter().flat_map(|setting| ["--set", setting]));
         command.envs(self.environment.iter().copied()).stdin(Stdio::null()).stderr(log);
         command

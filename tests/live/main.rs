@@ -16,3 +16,4 @@ mod record;
 mod round_trip;
 mod seek;
 mod storm;
+mod watch;
