@@ -154,6 +154,14 @@ pub const DECOMPRESSED_BYTES_MAX: usize = 128 << 20;
 /// Requests of one connection that are neither answered nor refused.
 pub const CONNECTION_REQUESTS_MAX: usize = 128;
 
+/// Bytes of a request without records; only Produce may use all of `socket.request.max.bytes`. A request that names
+/// [`PARTITIONS_MAX`] topics or partitions has 64 bytes for each: a long name, or an entry of a Fetch (33).
+pub const REQUEST_BYTES_MAX: usize = 64 << 20;
+
+/// What the lists of one decoded request take, before it is answered: [`PARTITIONS_MAX`] entries of 64 bytes, the size
+/// of the largest that is worth naming so often. A list of empty names would take up to 24 times its bytes otherwise.
+pub const REQUEST_MEMORY_MAX: usize = 64 << 20;
+
 /// Reply bytes of one connection that its client has not read; then reading stops.
 pub const CONNECTION_REPLY_BYTES_MAX: u64 = MIB;
 
@@ -163,8 +171,13 @@ pub const REPLY_BYTES_SHORT: u64 = 64 * MIB;
 /// What a connection's buffer starts at for a large frame; it doubles as bytes arrive.
 pub const RECEIVE_BYTES_FIRST: usize = 1 << 20;
 
-/// Partitions that one fetch locates at a time; the others are first in the next one.
+/// Partitions that one fetch locates at a time; the others are first in the next one. Look-ups of offsets ask for as
+/// many at a time, and for the others when these are answered.
 pub const LOCATES_MAX: usize = 1_000;
+
+/// How often a reader looks again for bytes that moved to another home, before it reports a fault of the store. A byte
+/// moves once, from the journal to a pack, unless its pack is lost.
+pub const MOVES_MAX: u32 = 4;
 
 /// Fetch sessions of a core at most, whatever `max.incremental.fetch.session.cache.slots` says (1,000 by default); the
 /// oldest idle one gives way. What they watch is bounded by [`WATCHES_MAX`].
@@ -192,6 +205,8 @@ pub const UPLOADS_MAX: usize = 64;
 /// Outcomes of packs that are remembered behind the number below which all are resolved.
 pub const PACK_WINDOW: u64 = 64;
 
+const _: () = assert!(REQUEST_BYTES_MAX as u64 >= PARTITIONS_MAX * 64);
+const _: () = assert!(REQUEST_MEMORY_MAX as u64 >= PARTITIONS_MAX * 64);
 const _: () = assert!(INLINE_BYTES_MAX <= GROUP_BYTES_MAX);
 const _: () = assert!(
     PACK_BATCHES_MAX as u64 * COMMIT_BATCH_BYTES_MAX + INLINE_BYTES_MAX + COMMAND_HEAD_BYTES_MAX <= COMMAND_BYTES_MAX

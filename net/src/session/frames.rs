@@ -5,32 +5,50 @@
 
 use std::fmt;
 
-use apus_core::limits::RECEIVE_BYTES_FIRST;
+use apus_core::limits::{RECEIVE_BYTES_FIRST, REQUEST_BYTES_MAX};
 use bytes::{Bytes, BytesMut};
+
+use crate::wire::keys::ApiKey;
 
 const LENGTH_BYTES: usize = 4;
 
-/// A length that is none.
+/// Why the frame under way is not worth waiting for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum BadLength {
-    /// Zero or below.
+pub(super) enum Unwanted {
+    /// Zero or fewer bytes.
     NotPositive(i32),
     /// Above `socket.request.max.bytes`.
     TooLarge {
         /// As declared.
-        bytes: i32,
+        bytes: usize,
         /// The limit.
         bytes_max: usize,
     },
+    /// Above what a request of this API may have.
+    TooLargeOf {
+        /// The API.
+        key: ApiKey,
+        /// As declared.
+        bytes: usize,
+    },
+    /// A request of an API that is not served.
+    NotServed {
+        /// Its key.
+        code: i16,
+    },
 }
 
-impl fmt::Display for BadLength {
+impl fmt::Display for Unwanted {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            BadLength::NotPositive(length) => write!(out, "a request of {length} bytes"),
-            BadLength::TooLarge { bytes, bytes_max } => {
+            Unwanted::NotPositive(length) => write!(out, "a request of {length} bytes"),
+            Unwanted::TooLarge { bytes, bytes_max } => {
                 write!(out, "a request of {bytes} bytes; socket.request.max.bytes is {bytes_max}")
             }
+            Unwanted::TooLargeOf { key, bytes } => {
+                write!(out, "a {key:?} request of {bytes} bytes; without records it has at most {REQUEST_BYTES_MAX}")
+            }
+            Unwanted::NotServed { code } => write!(out, "API key {code} is not served"),
         }
     }
 }
@@ -66,21 +84,30 @@ impl Frames {
         self.buffer.is_empty()
     }
 
-    /// Bytes of the next frame with its length, where that has come.
-    fn length(&self) -> Result<Option<usize>, BadLength> {
-        let Some(length) = self.buffer.first_chunk::<LENGTH_BYTES>() else { return Ok(None) };
+    /// Bytes of the next frame with its length, where that has come. What its API does not allow is refused as soon as
+    /// the key is there, and not only when all of it was kept.
+    fn length(&self) -> Result<Option<usize>, Unwanted> {
+        let Some((length, frame)) = self.buffer.split_first_chunk::<LENGTH_BYTES>() else { return Ok(None) };
         let length = i32::from_be_bytes(*length);
-        match usize::try_from(length) {
-            Err(_) | Ok(0) => Err(BadLength::NotPositive(length)),
-            Ok(bytes) if bytes > self.bytes_max => {
-                Err(BadLength::TooLarge { bytes: length, bytes_max: self.bytes_max })
-            }
-            Ok(bytes) => Ok(Some(LENGTH_BYTES + bytes)),
+        let bytes = usize::try_from(length).ok().filter(|bytes| *bytes > 0).ok_or(Unwanted::NotPositive(length))?;
+        if bytes > self.bytes_max {
+            return Err(Unwanted::TooLarge { bytes, bytes_max: self.bytes_max });
         }
+        // A frame too short for a key is refused when it is decoded.
+        if let Some(code) = frame[..frame.len().min(bytes)].first_chunk() {
+            let code = i16::from_be_bytes(*code);
+            match ApiKey::of(code) {
+                None => return Err(Unwanted::NotServed { code }),
+                Some(ApiKey::Produce) => {}
+                Some(key) if bytes > REQUEST_BYTES_MAX => return Err(Unwanted::TooLargeOf { key, bytes }),
+                Some(_) => {}
+            }
+        }
+        Ok(Some(LENGTH_BYTES + bytes))
     }
 
     /// The next frame, with its length, if all of it has come.
-    pub fn peek(&self) -> Result<Option<&[u8]>, BadLength> {
+    pub fn peek(&self) -> Result<Option<&[u8]>, Unwanted> {
         let whole = self.length()?;
         Ok(whole.and_then(|bytes| self.buffer.get(..bytes)).map(|frame| &frame[LENGTH_BYTES..]))
     }
@@ -120,12 +147,41 @@ mod tests {
             assert!(buffer.capacity() <= 2 * buffer.len().max(RECEIVE_BYTES_FIRST) + 64);
             let room = (buffer.capacity() - buffer.len()).min(missing);
             assert!(room > 0);
-            buffer.resize(buffer.len() + room, 1);
+            buffer.resize(buffer.len() + room, 0); // Zeros are the key of Produce.
         }
         spare.dedup();
         assert!(spare.len() < 10, "it doubles: {spare:?}");
         assert_eq!(frames.peek().expect("sound").expect("whole").len(), 90 << 20);
         assert_eq!(frames.take(90 << 20).len(), 90 << 20);
         assert_eq!(frames.buffer.capacity(), 0);
+    }
+
+    fn refused(length: u32, rest: &[u8]) -> Option<Unwanted> {
+        let mut frames = Frames::new(100 << 20);
+        frames.buffer().0.extend_from_slice(&length.to_be_bytes());
+        frames.buffer().0.extend_from_slice(rest);
+        let refused = frames.peek().err();
+        assert!(refused.is_none() || frames.buffer().1 == 0, "nothing more of it is received");
+        refused
+    }
+
+    #[test]
+    fn only_produce_may_be_large() {
+        let large = REQUEST_BYTES_MAX as u32 + 1;
+        assert_eq!(refused(large, &[0]), None, "its key has not come");
+        assert_eq!(refused(large, &[0, 0]), None);
+        assert_eq!(
+            refused(large, &[0, 3]),
+            Some(Unwanted::TooLargeOf { key: ApiKey::Metadata, bytes: large as usize })
+        );
+        assert_eq!(refused(large - 1, &[0, 3]), None);
+        let (bytes, bytes_max) = ((100 << 20) + 1, 100 << 20);
+        assert_eq!(refused(bytes as u32, &[0, 0]), Some(Unwanted::TooLarge { bytes, bytes_max }));
+    }
+
+    #[test]
+    fn what_is_not_served_is_not_received() {
+        assert_eq!(refused(1 << 20, &[0x7f, 0xff]), Some(Unwanted::NotServed { code: i16::MAX }));
+        assert_eq!(refused(1, &[0x7f, 0xff]), None, "the second byte is not of this frame");
     }
 }

@@ -1,10 +1,13 @@
 //! Reading a frame: a cursor over bytes that nobody has vouched for.
 //!
 //! Every read is checked against what remains, and a declared count is checked against it *before* anything is
-//! allocated, so memory follows bytes received and never a number that a stranger wrote. What is read borrows from
-//! the frame; nothing is copied but the numbers.
+//! allocated, so memory follows bytes received and never a number that a stranger wrote. The lists of one message share
+//! a budget ([`REQUEST_MEMORY_MAX`]), because many small elements take more memory than bytes. What is read borrows
+//! from the frame; nothing is copied but the numbers.
 
 use std::fmt;
+
+use apus_core::limits::REQUEST_MEMORY_MAX;
 
 use super::versions::Format;
 
@@ -15,6 +18,8 @@ pub enum Malformed {
     Truncated,
     /// So many bytes follow the end of the message, or of a tagged field.
     Trailing(usize),
+    /// Its lists have more elements than a message may have.
+    TooMany,
     /// A string is not UTF-8.
     NotUtf8,
     /// Null where this version allows none.
@@ -30,6 +35,7 @@ impl fmt::Display for Malformed {
         match self {
             Malformed::Truncated => write!(out, "a length reaches beyond the end of the frame"),
             Malformed::Trailing(bytes) => write!(out, "{bytes} bytes follow the end of the message"),
+            Malformed::TooMany => write!(out, "its lists take more than {REQUEST_MEMORY_MAX} bytes of memory"),
             Malformed::NotUtf8 => write!(out, "a string is not UTF-8"),
             Malformed::Null => write!(out, "a field is null where this version allows no null"),
             Malformed::BadLength => write!(out, "a length is not one"),
@@ -44,6 +50,8 @@ impl std::error::Error for Malformed {}
 #[derive(Clone, Debug)]
 pub struct Reader<'a> {
     rest: &'a [u8],
+    /// What is left of the memory for lists.
+    memory: usize,
     /// The layout of the message being read.
     pub format: Format,
 }
@@ -51,7 +59,7 @@ pub struct Reader<'a> {
 impl<'a> Reader<'a> {
     /// Starts at the first of these bytes.
     pub fn new(bytes: &'a [u8], format: Format) -> Self {
-        Reader { rest: bytes, format }
+        Reader { rest: bytes, memory: REQUEST_MEMORY_MAX, format }
     }
 
     /// How many bytes are unread.
@@ -135,10 +143,16 @@ impl<'a> Reader<'a> {
         Ok(self.varint()?.checked_sub(1).map(|length| length as usize))
     }
 
-    /// Refuses a count whose elements, each at its smallest, cannot be in the bytes that remain.
+    /// Memory for a list whose count was declared. Refused is a count whose elements, each at its smallest, cannot be
+    /// in the bytes that remain, and one beyond the message's budget.
     #[inline]
-    pub fn check_count(&self, count: usize, element_bytes_min: usize) -> Result<(), Malformed> {
-        if count > self.rest.len() / element_bytes_min.max(1) { Err(Malformed::Truncated) } else { Ok(()) }
+    pub fn list<T>(&mut self, count: usize, element_bytes_min: usize) -> Result<Vec<T>, Malformed> {
+        if count > self.rest.len() / element_bytes_min.max(1) {
+            return Err(Malformed::Truncated);
+        }
+        let memory = count.checked_mul(size_of::<T>()).and_then(|memory| self.memory.checked_sub(memory));
+        self.memory = memory.ok_or(Malformed::TooMany)?;
+        Ok(Vec::with_capacity(count))
     }
 
     /// Walks the tagged fields at the end of a flexible structure. `field` returns whether it knows the tag at this
@@ -162,10 +176,11 @@ impl<'a> Reader<'a> {
         for _ in 0..count {
             let tag = self.varint()?;
             let bytes = self.varint()? as usize;
-            let mut value = Reader::new(self.take(bytes)?, self.format);
+            let mut value = Reader { rest: self.take(bytes)?, memory: self.memory, format: self.format };
             if field(tag, &mut value)? {
                 value.end()?;
             }
+            self.memory = value.memory;
         }
         Ok(())
     }
@@ -197,10 +212,20 @@ mod tests {
 
     #[test]
     fn a_count_beyond_the_frame_is_refused_before_it_is_believed() {
-        let reader = Reader::new(&[0; 10], Format::default());
-        assert_eq!(reader.check_count(5, 2), Ok(()));
-        assert_eq!(reader.check_count(6, 2), Err(Malformed::Truncated));
-        assert_eq!(reader.check_count(11, 0), Err(Malformed::Truncated));
+        let mut reader = Reader::new(&[0; 10], Format::default());
+        assert_eq!(reader.list::<u16>(5, 2), Ok(Vec::new()));
+        assert_eq!(reader.list::<u16>(6, 2), Err(Malformed::Truncated));
+        assert_eq!(reader.list::<u16>(11, 0), Err(Malformed::Truncated));
+    }
+
+    #[test]
+    fn the_lists_of_a_message_share_their_memory() {
+        let mut reader = Reader::new(&[0; 10], Format { version: 0, flexible: true });
+        assert_eq!(reader.list::<[u8; REQUEST_MEMORY_MAX / 4]>(2, 1).map(|list| list.capacity()), Ok(2));
+        let tagged = reader.tagged_some(1, |_, value| value.list::<[u8; REQUEST_MEMORY_MAX / 4]>(1, 1).map(|_| true));
+        assert_eq!(tagged, Err(Malformed::Truncated), "the tagged field is empty");
+        assert_eq!(reader.list::<[u8; REQUEST_MEMORY_MAX / 4]>(3, 1), Err(Malformed::TooMany));
+        assert_eq!(reader.list::<u64>(1, 1), Ok(Vec::new()), "what was refused took nothing");
     }
 
     #[test]

@@ -153,27 +153,39 @@ impl<'a> Wire<'a> for Uuid {
 /// Kafka refuses longer strings in every version, and the old form cannot express them.
 const STRING_BYTES_MAX: usize = i16::MAX as usize;
 
-impl<'a> Wire<'a> for &'a str {
-    const KIND: Kind = Kind::String;
+macro_rules! with_length {
+    ($([$($generic:tt)*] $type:ty: $kind:expr, empty $empty:expr, length in $bytes:literal;)*) => {$(
+        impl<'a, $($generic)*> Wire<'a> for $type {
+            const KIND: Kind = $kind;
 
-    fn initial() -> Self {
-        ""
-    }
+            fn initial() -> Self {
+                $empty
+            }
 
-    #[inline]
-    fn bytes_min(format: Format) -> usize {
-        if format.flexible { 1 } else { 2 }
-    }
+            #[inline]
+            fn bytes_min(format: Format) -> usize {
+                if format.flexible { 1 } else { $bytes }
+            }
 
-    #[inline]
-    fn decode(reader: &mut Reader<'a>, nullable: bool) -> Result<Self, Malformed> {
-        Self::decode_option(reader, nullable)?.ok_or(Malformed::Null)
-    }
+            #[inline]
+            fn decode(reader: &mut Reader<'a>, nullable: bool) -> Result<Self, Malformed> {
+                Self::decode_option(reader, nullable)?.ok_or(Malformed::Null)
+            }
 
-    #[inline]
-    fn encode(&self, writer: &mut Writer, _: bool) {
-        Self::encode_option(Some(self), writer);
-    }
+            #[inline]
+            fn encode(&self, writer: &mut Writer, _: bool) {
+                Self::encode_option(Some(self), writer);
+            }
+        }
+    )*};
+}
+
+// What begins with its length may be null, so one that must be there is an optional one that is.
+with_length! {
+    [] &'a str: Kind::String, empty "", length in 2;
+    [] &'a [u8]: Kind::Bytes, empty &[], length in 4;
+    [] Records<'a>: Kind::Records, empty Records::Slice(&[]), length in 4;
+    [T: Wire<'a>] Vec<T>: Kind::Array(&T::KIND), empty Vec::new(), length in 4;
 }
 
 impl<'a> Nullable<'a> for &'a str {
@@ -191,29 +203,6 @@ impl<'a> Nullable<'a> for &'a str {
         let text = option.map(|text| &text[..text.floor_char_boundary(STRING_BYTES_MAX)]);
         writer.string_length(text.map(str::len));
         writer.put(text.unwrap_or_default().as_bytes());
-    }
-}
-
-impl<'a> Wire<'a> for &'a [u8] {
-    const KIND: Kind = Kind::Bytes;
-
-    fn initial() -> Self {
-        &[]
-    }
-
-    #[inline]
-    fn bytes_min(format: Format) -> usize {
-        if format.flexible { 1 } else { 4 }
-    }
-
-    #[inline]
-    fn decode(reader: &mut Reader<'a>, nullable: bool) -> Result<Self, Malformed> {
-        Self::decode_option(reader, nullable)?.ok_or(Malformed::Null)
-    }
-
-    #[inline]
-    fn encode(&self, writer: &mut Writer, _: bool) {
-        Self::encode_option(Some(self), writer);
     }
 }
 
@@ -269,29 +258,6 @@ impl PartialEq for Records<'_> {
     }
 }
 
-impl<'a> Wire<'a> for Records<'a> {
-    const KIND: Kind = Kind::Records;
-
-    fn initial() -> Self {
-        Records::Slice(&[])
-    }
-
-    #[inline]
-    fn bytes_min(format: Format) -> usize {
-        if format.flexible { 1 } else { 4 }
-    }
-
-    #[inline]
-    fn decode(reader: &mut Reader<'a>, nullable: bool) -> Result<Self, Malformed> {
-        Self::decode_option(reader, nullable)?.ok_or(Malformed::Null)
-    }
-
-    #[inline]
-    fn encode(&self, writer: &mut Writer, _: bool) {
-        Self::encode_option(Some(self), writer);
-    }
-}
-
 impl<'a> Nullable<'a> for Records<'a> {
     fn initial_option() -> Option<Self> {
         None
@@ -313,35 +279,11 @@ impl<'a> Nullable<'a> for Records<'a> {
     }
 }
 
-impl<'a, T: Wire<'a>> Wire<'a> for Vec<T> {
-    const KIND: Kind = Kind::Array(&T::KIND);
-
-    fn initial() -> Self {
-        Vec::new()
-    }
-
-    #[inline]
-    fn bytes_min(format: Format) -> usize {
-        if format.flexible { 1 } else { 4 }
-    }
-
-    #[inline]
-    fn decode(reader: &mut Reader<'a>, nullable: bool) -> Result<Self, Malformed> {
-        Self::decode_option(reader, nullable)?.ok_or(Malformed::Null)
-    }
-
-    #[inline]
-    fn encode(&self, writer: &mut Writer, _: bool) {
-        Self::encode_option(Some(self), writer);
-    }
-}
-
 impl<'a, T: Wire<'a>> Nullable<'a> for Vec<T> {
     #[inline]
     fn decode_option(reader: &mut Reader<'a>, _: bool) -> Result<Option<Self>, Malformed> {
         let Some(count) = reader.length()? else { return Ok(None) };
-        reader.check_count(count, T::bytes_min(reader.format))?;
-        let mut elements = Vec::with_capacity(count);
+        let mut elements = reader.list(count, T::bytes_min(reader.format))?;
         for _ in 0..count {
             elements.push(T::decode(reader, false)?);
         }
