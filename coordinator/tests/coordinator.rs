@@ -3,8 +3,10 @@
 mod world;
 
 use apus_coordinator::machine::{Caps, CoordinatorEvent};
+use apus_core::api::{DeletedTopic, TopicToDelete};
 use apus_core::error::Refusal;
 use apus_core::extent::pack_key;
+use apus_core::ids::TopicId;
 use apus_core::message::{Answer, Ask};
 use world::{Durable, KIB, Told, World, config, node, sequence};
 
@@ -391,4 +393,27 @@ fn lives_that_are_over_are_closed_by_the_sweep() {
     world.boot();
     world.pass(6_000);
     assert_eq!(world.packs(), 4, "what was committed stays, and no orphan does: {:?}", world.durable.objects.keys());
+}
+
+#[test]
+fn a_topic_that_is_named_twice_is_not_deleted() {
+    let mut world = World::new(Durable::default());
+    world.boot();
+    let Some(Answer::CreateTopics(response)) = world.create("a", 1, &[]) else { panic!("no answer") };
+    let id = response.topics[0].result.as_ref().expect("created").id;
+    let name = || Some("a".into());
+    let (by_name, by_id) = (TopicToDelete { name: name(), id: TopicId::ZERO }, TopicToDelete { name: None, id });
+    let mut refusals = |topics: &[&TopicToDelete]| {
+        let topics = topics.iter().map(|topic| (*topic).clone()).collect();
+        let Some(Answer::DeleteTopics(response)) = world.delete_all(topics) else { panic!("no answer") };
+        let refusal = |topic: DeletedTopic| topic.result.err().map(|refused| refused.refusal);
+        response.topics.into_iter().map(refusal).collect::<Vec<_>>()
+    };
+    let invalid = Some(Refusal::InvalidRequest);
+    assert_eq!(refusals(&[&by_name, &by_name]), [invalid, invalid]);
+    assert_eq!(refusals(&[&by_name, &by_id]), [invalid, invalid]);
+    let both = TopicToDelete { name: name(), id };
+    let neither = TopicToDelete { name: None, id: TopicId::ZERO };
+    assert_eq!(refusals(&[&both, &neither, &by_id]), [invalid, invalid, None]);
+    assert_eq!(refusals(&[&by_name]), [Some(Refusal::UnknownTopicOrPartition)]);
 }

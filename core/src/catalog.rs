@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::api::TopicRef;
 use crate::config::TopicConfig;
+use crate::error::Refusal;
 use crate::ids::{Lsn, PartitionId, TopicId};
 
 /// One incarnation of a topic.
@@ -87,6 +88,22 @@ impl Catalog {
         }
     }
 
+    /// The topic that a client means.
+    ///
+    /// # Errors
+    /// Where it is not there.
+    pub fn topic(&self, topic: &TopicRef) -> Result<&Arc<Topic>, Refusal> {
+        self.find(topic).ok_or_else(|| unknown(topic))
+    }
+
+    /// The partition that a client means.
+    ///
+    /// # Errors
+    /// Where it is not there.
+    pub fn partition(&self, topic: &TopicRef, index: i32) -> Result<PartitionId, Refusal> {
+        self.topic(topic)?.partition(index).ok_or(Refusal::UnknownTopicOrPartition)
+    }
+
     /// All topics, by name.
     pub fn topics(&self) -> impl Iterator<Item = &Arc<Topic>> {
         self.by_name.values()
@@ -95,5 +112,14 @@ impl Catalog {
     /// A name belongs to exactly one living id.
     pub fn check(&self) {
         assert!(self.by_name.len() == self.by_id.len(), "names and ids differ");
+    }
+}
+
+/// What Kafka says of a topic that is not there.
+#[must_use]
+pub fn unknown(topic: &TopicRef) -> Refusal {
+    match topic {
+        TopicRef::Name(_) => Refusal::UnknownTopicOrPartition,
+        TopicRef::Id(_) => Refusal::UnknownTopicId,
     }
 }

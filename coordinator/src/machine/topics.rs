@@ -1,6 +1,6 @@
 //! CreateTopics and DeleteTopics: decided topic by topic, answered when every core has applied them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use apus_core::api::{
@@ -139,16 +139,7 @@ impl Leader {
         request: DeleteTopicsRequest,
         turn: &mut Turn,
     ) -> Option<DeleteTopicsRequest> {
-        let mut seen = BTreeSet::new();
-        let found: Vec<Result<Arc<Topic>, Refused>> = request
-            .topics
-            .iter()
-            .map(|wanted| {
-                let topic = self.find(wanted)?;
-                let twice = || Refused::new(Refusal::InvalidRequest, "Duplicate topic name.");
-                if seen.insert(topic.id) { Ok(topic) } else { Err(twice()) }
-            })
-            .collect();
+        let found = self.deletable(&request);
         // One command is far below this.
         let wanted = found.iter().flatten().count() as u64 * 256;
         let room = self.journal.room(wanted, None, Claim::Upkeep);
@@ -163,11 +154,23 @@ impl Leader {
                     let result = self.delete(&topic, room, &mut changes, turn);
                     DeletedTopic { name: Some(Arc::clone(&topic.name)), id: topic.id, result }
                 }
-                Err(refused) => missing(wanted, refused),
+                Err(refused) => DeletedTopic { name: wanted.name.clone(), id: wanted.id, result: Err(refused) },
             });
         }
         self.publish(changes, core, ticket, Answer::DeleteTopics(DeleteTopicsResponse { topics }), turn);
         None
+    }
+
+    /// What each name and id of a request means. A topic that is named twice is deleted by neither.
+    fn deletable(&self, request: &DeleteTopicsRequest) -> Vec<Result<Arc<Topic>, Refused>> {
+        let found: Vec<_> = request.topics.iter().map(|wanted| self.find(&wanted.topic()?)).collect();
+        let mut counts: BTreeMap<TopicId, u32> = BTreeMap::new();
+        found.iter().flatten().for_each(|topic| *counts.entry(topic.id).or_default() += 1);
+        let once = |topic: Arc<Topic>| match counts[&topic.id] {
+            1 => Ok(topic),
+            _ => Err(Refused::new(Refusal::InvalidRequest, "Duplicate topic name.")),
+        };
+        found.into_iter().map(|found| found.and_then(once)).collect()
     }
 
     fn find(&self, wanted: &TopicRef) -> Result<Arc<Topic>, Refused> {
@@ -240,12 +243,4 @@ fn prepare(topic: &NewTopic, plan: Plan, turn: &mut Turn) -> Result<(Vec<u8>, En
 
 fn full() -> Refused {
     Refused::new(Refusal::KafkaStorageError, "The broker's journal is full.")
-}
-
-fn missing(wanted: &TopicRef, refused: Refused) -> DeletedTopic {
-    let (name, id) = match wanted {
-        TopicRef::Name(name) => (Some(Arc::clone(name)), Uuid::ZERO),
-        TopicRef::Id(id) => (None, *id),
-    };
-    DeletedTopic { name, id, result: Err(refused) }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use apus_coordinator::journal::JournalLimits;
 use apus_coordinator::machine::{Coordinator, CoordinatorConfig, CoordinatorEvent};
-use apus_core::api::{CreateTopicsRequest, DeleteTopicsRequest, NewTopic, TopicRef};
+use apus_core::api::{CreateTopicsRequest, DeleteTopicsRequest, NewTopic, TopicRef, TopicToDelete};
 use apus_core::batch::{BatchFacts, BatchHeader, Sequence};
 use apus_core::config::{Config, Host, Property, Source};
 use apus_core::extent::{Home, pack_key};
@@ -380,7 +380,10 @@ impl World {
     }
 
     pub fn delete(&mut self, name: &str) -> Option<Answer> {
-        let topics = vec![TopicRef::Name(name.into())];
+        self.delete_all(vec![TopicRef::Name(name.into()).into()])
+    }
+
+    pub fn delete_all(&mut self, topics: Vec<TopicToDelete>) -> Option<Answer> {
         self.ask(Ask::DeleteTopics(DeleteTopicsRequest { topics, timeout_ms: 1000 }))
     }
 

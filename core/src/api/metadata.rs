@@ -13,6 +13,8 @@ pub struct MetadataRequest {
     pub topics: Option<Vec<TopicRef>>,
     /// Create what is missing, where the broker allows it.
     pub auto_create: bool,
+    /// The version does not allow what was asked: every topic is answered with this.
+    pub refusal: Option<Refusal>,
 }
 
 /// The cluster as this client is to see it.

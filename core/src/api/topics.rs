@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::TopicRef;
 use crate::config::ConfigRow;
-use crate::error::Refused;
+use crate::error::{Refusal, Refused};
 use crate::ids::{BrokerId, TopicId};
 
 /// Topics to create.
@@ -66,9 +66,45 @@ pub struct Created {
 #[derive(Clone, Debug)]
 pub struct DeleteTopicsRequest {
     /// By name or id.
-    pub topics: Vec<TopicRef>,
+    pub topics: Vec<TopicToDelete>,
     /// How long the client waits, milliseconds.
     pub timeout_ms: i32,
+}
+
+/// A topic as its deleter names it: by a name or by an id, not by both.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TopicToDelete {
+    /// Its name, where it goes by name.
+    pub name: Option<Arc<str>>,
+    /// Its id, or zero.
+    pub id: TopicId,
+}
+
+impl TopicToDelete {
+    /// Which one is meant.
+    ///
+    /// # Errors
+    /// Where that is said twice, or not at all.
+    pub fn topic(&self) -> Result<TopicRef, Refused> {
+        match (&self.name, self.id.is_zero()) {
+            (Some(name), true) => Ok(TopicRef::Name(Arc::clone(name))),
+            (None, false) => Ok(TopicRef::Id(self.id)),
+            (Some(_), false) => {
+                let message = "You may not specify both topic name and topic id.";
+                Err(Refused::new(Refusal::InvalidRequest, message))
+            }
+            (None, true) => Err(Refused::new(Refusal::InvalidRequest, "Neither topic name nor id were specified.")),
+        }
+    }
+}
+
+impl From<TopicRef> for TopicToDelete {
+    fn from(topic: TopicRef) -> TopicToDelete {
+        match topic {
+            TopicRef::Name(name) => TopicToDelete { name: Some(name), id: TopicId::ZERO },
+            TopicRef::Id(id) => TopicToDelete { name: None, id },
+        }
+    }
 }
 
 /// What became of each.

@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 use super::metadata::Awaited;
 use super::{Front, RequestId};
 use crate::api::{
-    CreateTopicsRequest, CreateTopicsResponse, DeleteTopicsRequest, DeleteTopicsResponse, DeletedTopic,
-    InitProducerIdRequest, InitProducerIdResponse, Response, TopicRef,
+    CreateTopicsRequest, CreateTopicsResponse, DeleteTopicsRequest, DeleteTopicsResponse, InitProducerIdRequest,
+    InitProducerIdResponse, Response,
 };
-use crate::error::{Refusal, Refused};
-use crate::ids::{CoreId, ProducerId, Ticket, Uuid};
+use crate::error::Refusal;
+use crate::ids::{CoreId, ProducerId, Ticket};
 use crate::message::{Ask, Message};
 use crate::turn::Turn;
 
@@ -58,16 +58,7 @@ impl Front {
     }
 
     pub(super) fn delete_topics(&mut self, id: RequestId, request: DeleteTopicsRequest, turn: &mut Turn<'_>) {
-        if self.settings.config.delete_topics {
-            return self.ask(Waiting::Request(id), Ask::DeleteTopics(request), turn);
-        }
-        let disabled = || Refused::new(Refusal::TopicDeletionDisabled, "delete.topic.enable is false");
-        let topics = request.topics.into_iter().map(|topic| match topic {
-            TopicRef::Name(name) => DeletedTopic { name: Some(name), id: Uuid::ZERO, result: Err(disabled()) },
-            TopicRef::Id(id) => DeletedTopic { name: None, id, result: Err(disabled()) },
-        });
-        let topics = topics.collect();
-        self.answer(id, Response::DeleteTopics(DeleteTopicsResponse { topics }));
+        self.ask(Waiting::Request(id), Ask::DeleteTopics(request), turn);
     }
 
     pub(super) fn topics_deleted(&mut self, ticket: Ticket, response: DeleteTopicsResponse) {

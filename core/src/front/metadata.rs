@@ -3,13 +3,12 @@
 use std::sync::Arc;
 
 use super::admin::Waiting;
-use super::produce::unknown;
 use super::{Front, RequestId};
 use crate::api::{
     Broker, Context, CreateTopicsRequest, DescribeClusterRequest, DescribeClusterResponse, MetadataPartition,
     MetadataRequest, MetadataResponse, MetadataTopic, NewTopic, Response, TopicRef,
 };
-use crate::catalog::Topic;
+use crate::catalog::{Topic, unknown};
 use crate::error::{Refusal, Refused};
 use crate::ids::{BrokerId, Uuid};
 use crate::limits::AUTO_CREATE_TOPICS_MAX;
@@ -42,6 +41,10 @@ impl Front {
             let described = self.catalog.topics().map(|topic| self.describe(topic)).collect();
             return self.answer_metadata(id, listener, described);
         };
+        if let Some(refusal) = request.refusal {
+            let refused = |topic| MetadataTopic { refusal: Some(refusal), ..missing(topic) };
+            return self.answer_metadata(id, listener, topics.iter().map(refused).collect());
+        }
         let missing = self.creatable(&topics, request.auto_create);
         if missing.is_empty() {
             return self.describe_all(id, listener, &topics);

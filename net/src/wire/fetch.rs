@@ -14,7 +14,8 @@ use super::versions::Versions;
 const TOPIC_IDS: Versions = Versions::parse("13+");
 const ZSTD: Versions = Versions::parse("10+");
 
-/// Clients of these versions know no KAFKA_STORAGE_ERROR and would give up; NOT_LEADER_OR_FOLLOWER makes them retry.
+/// Clients of these versions need not know KAFKA_STORAGE_ERROR and would give up; NOT_LEADER_OR_FOLLOWER makes them
+/// retry. Kafka 4.4 does the same here, and not (any more) for the old versions of Produce.
 const WITHOUT_STORAGE_ERROR: Versions = Versions::parse("0-5");
 
 /// Kafka's number for read_committed.

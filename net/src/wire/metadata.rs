@@ -5,9 +5,9 @@ use apus_core::api::{
     MetadataTopic, TopicRef,
 };
 use apus_core::batch::LEADER_EPOCH;
+use apus_core::error::Refusal;
 
 use super::error::{NONE, code};
-use super::reader::Malformed;
 use super::schema::{cluster, metadata as schema};
 use super::topic;
 use super::versions::Versions;
@@ -19,17 +19,21 @@ const EMPTY_IS_ALL: Versions = Versions::parse("0");
 const TOPIC_IDS: Versions = Versions::parse("12+");
 
 /// All topics, or these.
-pub(super) fn request(request: schema::MetadataRequest<'_>, version: i16) -> Result<MetadataRequest, Malformed> {
+pub(super) fn request(request: schema::MetadataRequest<'_>, version: i16) -> MetadataRequest {
     let topics = request.topics.filter(|topics| !(topics.is_empty() && EMPTY_IS_ALL.contains(version)));
-    let topics = topics.map(|topics| topics.iter().map(|topic| reference(topic, version)).collect());
-    Ok(MetadataRequest { topics: topics.transpose()?, auto_create: request.allow_auto_topic_creation })
+    let by_id = |topic: &schema::MetadataRequestTopic<'_>| topic.name.is_none() || !topic.topic_id.is_zero();
+    let ids = topics.iter().flatten().any(by_id);
+    MetadataRequest {
+        topics: topics.map(|topics| topics.iter().map(reference).collect()),
+        auto_create: request.allow_auto_topic_creation,
+        refusal: (ids && !TOPIC_IDS.contains(version)).then_some(Refusal::InvalidRequest),
+    }
 }
 
-fn reference(topic: &schema::MetadataRequestTopic<'_>, version: i16) -> Result<TopicRef, Malformed> {
+fn reference(topic: &schema::MetadataRequestTopic<'_>) -> TopicRef {
     match topic.name {
-        Some(name) if topic.topic_id.is_zero() || !TOPIC_IDS.contains(version) => Ok(TopicRef::Name(name.into())),
-        _ if TOPIC_IDS.contains(version) => Ok(TopicRef::Id(topic.topic_id)),
-        _ => Err(Malformed::Null),
+        Some(name) if topic.topic_id.is_zero() => TopicRef::Name(name.into()),
+        _ => TopicRef::Id(topic.topic_id),
     }
 }
 

@@ -3,7 +3,7 @@
 use apus_core::api::{
     ProducePartition, ProduceRequest, ProduceResponse, ProduceTopic, Produced, ProducedPartition, ProducedTopic,
 };
-use apus_core::error::{Refusal, Refused};
+use apus_core::error::Refused;
 use bytes::Bytes;
 
 use super::error::code;
@@ -14,9 +14,6 @@ use super::versions::Versions;
 
 const TOPIC_IDS: Versions = Versions::parse("13+");
 const ZSTD: Versions = Versions::parse("7+");
-
-/// Clients of these versions know no KAFKA_STORAGE_ERROR and would give up; NOT_LEADER_OR_FOLLOWER makes them retry.
-const WITHOUT_STORAGE_ERROR: Versions = Versions::parse("0-3");
 
 /// The batches are slices of the frame; nothing of them is copied.
 pub(super) fn request(request: schema::ProduceRequest<'_>, version: i16, frame: &Bytes) -> ProduceRequest {
@@ -47,23 +44,23 @@ fn batches(partition: &schema::PartitionProduceData<'_>, frame: &Bytes) -> Produ
 }
 
 /// The answer in the schema's words.
-pub(super) fn response(response: &ProduceResponse, version: i16) -> schema::ProduceResponse<'_> {
+pub(super) fn response(response: &ProduceResponse) -> schema::ProduceResponse<'_> {
     schema::ProduceResponse {
-        responses: response.topics.iter().map(|produced| topic_response(produced, version)).collect(),
+        responses: response.topics.iter().map(topic_response).collect(),
         throttle_time_ms: 0,
         node_endpoints: Vec::new(),
     }
 }
 
-fn topic_response(produced: &ProducedTopic, version: i16) -> schema::TopicProduceResponse<'_> {
+fn topic_response(produced: &ProducedTopic) -> schema::TopicProduceResponse<'_> {
     schema::TopicProduceResponse {
         name: topic::name(&produced.topic),
         topic_id: topic::id(&produced.topic),
-        partition_responses: produced.partitions.iter().map(|partition| appended(partition, version)).collect(),
+        partition_responses: produced.partitions.iter().map(appended).collect(),
     }
 }
 
-fn appended(partition: &ProducedPartition, version: i16) -> schema::PartitionProduceResponse<'_> {
+fn appended(partition: &ProducedPartition) -> schema::PartitionProduceResponse<'_> {
     let mut answer = schema::PartitionProduceResponse { index: partition.index, ..Default::default() };
     match &partition.result {
         Ok(Produced { base_offset, log_append_time_ms, log_start_offset }) => {
@@ -72,10 +69,7 @@ fn appended(partition: &ProducedPartition, version: i16) -> schema::PartitionPro
             answer.log_start_offset = *log_start_offset;
         }
         Err(Refused { refusal, message }) => {
-            answer.error_code = code(match refusal {
-                Refusal::KafkaStorageError if WITHOUT_STORAGE_ERROR.contains(version) => Refusal::NotLeaderOrFollower,
-                refusal => *refusal,
-            });
+            answer.error_code = code(*refusal);
             answer.base_offset = -1;
             answer.error_message = topic::sentence(message);
         }

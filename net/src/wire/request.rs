@@ -38,7 +38,7 @@ fn decode_body<'a>(header: &RequestHeader<'_>, body: &'a [u8], frame: &Bytes) ->
         ApiKey::Produce => Request::Produce(produce::request(Message::read(body, version)?, version, frame)),
         ApiKey::Fetch => Request::Fetch(fetch::request(Message::read(body, version)?, version)),
         ApiKey::ListOffsets => Request::ListOffsets(offsets::list_request(Message::read(body, version)?, version)),
-        ApiKey::Metadata => Request::Metadata(metadata::request(Message::read(body, version)?, version)?),
+        ApiKey::Metadata => Request::Metadata(metadata::request(Message::read(body, version)?, version)),
         ApiKey::OffsetCommit => {
             Request::OffsetCommit(group_offsets::commit_request(Message::read(body, version)?, version))
         }

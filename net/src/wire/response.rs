@@ -13,7 +13,7 @@ use super::{configs, fetch, group_admin, group_offsets, groups, metadata, offset
 pub fn encode_response(writer: &mut Writer, version: i16, correlation: i32, response: &Response) -> Option<Frame> {
     let mut reply = Reply { writer, version, correlation };
     match response {
-        Response::Produce(answer) => reply.write(ApiKey::Produce, &produce::response(answer, version)),
+        Response::Produce(answer) => reply.write(ApiKey::Produce, &produce::response(answer)),
         Response::Fetch(answer) => reply.write(ApiKey::Fetch, &fetch::response(answer, version)),
         Response::ListOffsets(answer) => reply.write(ApiKey::ListOffsets, &offsets::list_response(answer)),
         Response::OffsetForLeaderEpoch(answer) => {

@@ -2,11 +2,11 @@
 
 use apus_core::api::{
     CreateTopicsRequest, CreateTopicsResponse, Created, CreatedTopic, DeleteTopicsRequest, DeleteTopicsResponse,
-    DeletedTopic, NewTopic, TopicRef,
+    DeletedTopic, NewTopic, TopicToDelete,
 };
 use apus_core::config::ConfigRow;
 use apus_core::error::Refusal;
-use apus_core::ids::BrokerId;
+use apus_core::ids::{BrokerId, Uuid};
 
 use super::configs::source;
 use super::error::code;
@@ -86,14 +86,16 @@ fn config(row: &ConfigRow) -> schema::CreatableTopicConfigs<'_> {
 
 /// By names alone, or from version 6 on by name or id.
 pub(super) fn delete_request(request: schema::DeleteTopicsRequest<'_>, version: i16) -> DeleteTopicsRequest {
-    let by_name = |name: &str| TopicRef::Name(name.into());
     let topics = if DELETE_BY_STATE.contains(version) {
-        let reference = |state: &schema::DeleteTopicState<'_>| state.name.map_or(TopicRef::Id(state.topic_id), by_name);
-        request.topics.iter().map(reference).collect()
+        request.topics.iter().map(|state| topic_to_delete(state.name, state.topic_id)).collect()
     } else {
-        request.topic_names.into_iter().map(by_name).collect()
+        request.topic_names.into_iter().map(|name| topic_to_delete(Some(name), Uuid::ZERO)).collect()
     };
     DeleteTopicsRequest { topics, timeout_ms: request.timeout_ms }
+}
+
+fn topic_to_delete(name: Option<&str>, id: Uuid) -> TopicToDelete {
+    TopicToDelete { name: name.map(Into::into), id }
 }
 
 /// The answer in the schema's words.

@@ -132,7 +132,7 @@ fn what_became_of_a_batch_is_said_in_the_words_of_the_version() {
             let [first, second] = &found.responses[0].partition_responses[..] else { panic!("two partitions") };
             assert_eq!((first.error_code, first.base_offset, first.log_append_time_ms), (0, 5, 6));
             assert_eq!(first.log_start_offset, if version >= 5 { 7 } else { -1 });
-            assert_eq!((second.error_code, second.base_offset), (if version >= 4 { 56 } else { 6 }, -1));
+            assert_eq!((second.error_code, second.base_offset), (56, -1));
             assert_eq!(second.error_message, (version >= 8).then_some("full"));
         });
     }
@@ -222,10 +222,18 @@ fn all_topics_are_asked_for_by_an_empty_list_once_and_by_null_since() {
     let by_id = || schema::metadata::MetadataRequestTopic { topic_id: ID, name: None };
     let both = || schema::metadata::MetadataRequestTopic { topic_id: ID, name: Some("t") };
     assert_eq!(topics(12, Some(vec![by_id(), both()])), Some(vec![TopicRef::Id(ID), TopicRef::Id(ID)]));
-    assert_eq!(topics(11, Some(vec![both()])), Some(vec![name("t")]));
-    let nameless = schema::metadata::MetadataRequest { topics: Some(vec![by_id()]), ..Default::default() };
-    let frame = encode_request(&mut Writer::new(), 11, 0, None, &nameless).body();
-    assert!(matches!(decode_request(&frame), Err(Reject::Malformed { .. })));
+    let named = || schema::metadata::MetadataRequestTopic { topic_id: Uuid::ZERO, name: Some("t") };
+    let refusal = |version, topics| {
+        let message = schema::metadata::MetadataRequest { topics: Some(topics), ..Default::default() };
+        expect!(Metadata, asked(version, &message)).refusal
+    };
+    for topics in [vec![by_id()], vec![named(), both()]] {
+        assert_eq!(refusal(12, topics.clone()), None);
+        for version in 10..=11 {
+            assert_eq!(refusal(version, topics.clone()), Some(Refusal::InvalidRequest), "ids have no use there");
+        }
+    }
+    assert_eq!(refusal(11, vec![named()]), None);
 }
 
 #[test]
@@ -317,7 +325,7 @@ fn topics_are_created_and_described() {
 #[test]
 fn topics_are_deleted_by_name_and_by_id() {
     for version in 1..=6 {
-        let states = [("t", Uuid::ZERO), ("", ID)];
+        let states = [("t", Uuid::ZERO), ("", ID), ("t", ID), ("", Uuid::ZERO)];
         let state = |(name, topic_id): (&'static str, Uuid)| schema::topics::DeleteTopicState {
             name: (!name.is_empty()).then_some(name),
             topic_id,
@@ -328,8 +336,12 @@ fn topics_are_deleted_by_name_and_by_id() {
             timeout_ms: 9,
         };
         let request = expect!(DeleteTopics, asked(version, &message));
-        let expected = if version >= 6 { vec![name("t"), TopicRef::Id(ID)] } else { vec![name("t")] };
-        assert_eq!(request.topics, expected);
+        let topics: Vec<_> = request.topics.iter().map(TopicToDelete::topic).collect();
+        let [first, others @ ..] = &topics[..] else { panic!("a topic") };
+        assert_eq!(first, &Ok(name("t")));
+        let expected = [Ok(TopicRef::Id(ID)), Err(Refusal::InvalidRequest), Err(Refusal::InvalidRequest)];
+        let others: Vec<_> = others.iter().map(|topic| topic.clone().map_err(|refused| refused.refusal)).collect();
+        assert_eq!(others, expected[..if version >= 6 { 3 } else { 0 }]);
     }
     let refused = Err(Refused::from(Refusal::TopicDeletionDisabled));
     let deleted = DeletedTopic { name: None, id: ID, result: refused };
