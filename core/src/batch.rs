@@ -15,6 +15,7 @@
 
 use bytes::{BufMut, Bytes, BytesMut};
 
+use crate::error::Refusal;
 use crate::ids::ProducerId;
 
 /// Bytes before the first record.
@@ -27,6 +28,18 @@ pub const STAMP_BYTES: usize = 16;
 pub const CHECKSUM_START: usize = 21;
 /// The leader epoch of every partition, for a topic's life.
 pub const LEADER_EPOCH: i32 = 0;
+
+/// Whether a client's idea of the leader epoch is right; -1 is none.
+///
+/// # Errors
+/// Where it is ahead of ours, or is no epoch at all.
+pub fn check_leader_epoch(epoch: i32) -> Result<(), Refusal> {
+    match epoch {
+        epoch if epoch > LEADER_EPOCH => Err(Refusal::UnknownLeaderEpoch),
+        epoch if epoch < -1 => Err(Refusal::FencedLeaderEpoch),
+        _ => Ok(()),
+    }
+}
 
 /// Attribute bit: timestamps are of the append, not of the creation.
 pub const ATTRIBUTE_LOG_APPEND_TIME: u16 = 1 << 3;

@@ -176,7 +176,7 @@ pub const RECEIVE_BYTES_FIRST: usize = 1 << 20;
 pub const LOCATES_MAX: usize = 1_000;
 
 /// How often a reader looks again for bytes that moved to another home, before it reports a fault of the store. A byte
-/// moves once, from the journal to a pack, unless its pack is lost.
+/// moves once, from the journal to a pack; the other times are for what a core has not heard of yet.
 pub const MOVES_MAX: u32 = 4;
 
 /// Fetch sessions of a core at most, whatever `max.incremental.fetch.session.cache.slots` says (1,000 by default); the

@@ -88,7 +88,7 @@ pub const TOPIC_KEYS: &[TopicKey] = &[
     row("compression.lz4.level", Kind::Int, "9", "", Check::Within(1, 17), &[("compression.lz4.level", 1)],
         "How hard lz4 tries where compression.type is lz4."),
     row("compression.type", Kind::Text, "producer", "", Check::OneOf(COMPRESSION_TYPES), &[("compression.type", 1)],
-        "The codec of stored batches; producer keeps each as it came."),
+        "The codec of stored batches. Shown, not acted on yet: each is kept as it came."),
     row("compression.zstd.level", Kind::Int, "3", "", Check::Within(-131_072, 22), &[("compression.zstd.level", 1)],
         "How hard zstd tries where compression.type is zstd."),
     row("delete.retention.ms", Kind::Long, "86400000", "ms", Check::AtLeast(0), &[("log.cleaner.delete.retention.ms", 1)],

@@ -23,7 +23,7 @@ use crate::catalog::Catalog;
 use crate::counters::Histogram;
 use crate::error::Refusal;
 use crate::ids::{ConnectionId, CoreId, PartitionId, Ticket};
-use crate::limits::{FETCH_BYTES_MAX, LOCATES_MAX};
+use crate::limits::{FETCH_BYTES_MAX, LOCATES_MAX, MOVES_MAX};
 use crate::message::{Advance, Ask, Located, Message, WatchId};
 use crate::placement;
 use crate::time::Instant;
@@ -42,7 +42,7 @@ pub struct Fetches {
     fetches: BTreeMap<FetchKey, Fetch>,
     by_connection: BTreeSet<(ConnectionId, FetchKey)>,
     under_way: BTreeMap<i32, FetchKey>,
-    watches: BTreeMap<WatchId, Owner>,
+    pub(super) watches: BTreeMap<WatchId, Owner>,
     deadlines: BTreeSet<(Instant, FetchKey)>,
     locates: BTreeMap<Ticket, (FetchKey, ItemIndex)>,
     reading: BTreeMap<ReadKey, FetchKey>,
@@ -50,7 +50,7 @@ pub struct Fetches {
 }
 
 #[derive(Clone, Copy, Debug)]
-enum Owner {
+pub(super) enum Owner {
     Session(i32),
     Fetch(FetchKey),
 }
@@ -107,9 +107,6 @@ struct Survey {
     refused: bool,
     readable: Vec<(ItemIndex, PartitionId, i64, i32)>,
 }
-
-/// How often a fetch looks again for bytes that moved, before it reports a fault of the store.
-const MOVED_MAX: u32 = 4;
 
 impl Fetches {
     /// A number for a fetch, a watch or a read.
@@ -178,84 +175,6 @@ impl Front {
         self.fetch.by_connection.insert((id.connection, key));
         self.fetch.fetches.insert(key, fetch);
         self.evaluate(key, turn);
-    }
-
-    /// The subscription that the request means: a session's, or its own. Its tails are told.
-    fn subscribe(
-        &mut self,
-        id: RequestId,
-        request: &FetchRequest,
-        turn: &mut Turn<'_>,
-    ) -> Result<(Option<i32>, Option<Subscription>, bool), Refusal> {
-        let (session_id, epoch, now) = (request.session_id, request.session_epoch, turn.now);
-        if epoch > 0 {
-            let session = self.fetch.sessions.begin(session_id, id.connection, epoch, now)?;
-            let topics = request.topics.iter().map(|topic| &topic.topic);
-            let names = topics.chain(request.forgotten.iter().map(|topic| &topic.topic));
-            if names.into_iter().any(|topic| !Sessions::same_naming(&session.subscription, topic)) {
-                session.busy = false;
-                return Err(Refusal::FetchSessionTopicIdError);
-            }
-            let mut gone = Vec::new();
-            for topic in &request.forgotten {
-                gone.extend(topic.partitions.iter().filter_map(|at| session.subscription.forget(&topic.topic, *at)));
-            }
-            let watch = session.subscription.watch;
-            let added = set_all(&mut session.subscription, request, &self.catalog);
-            self.unwatch(watch, gone, turn);
-            self.watch(watch, added, turn);
-            return Ok((Some(session_id), None, false));
-        }
-        if session_id != 0 {
-            let closed = self.fetch.sessions.close(session_id, id.connection);
-            self.drop_subscription(closed, turn);
-        }
-        let mut subscription = Subscription::new(WatchId(self.fetch.number()));
-        let added = set_all(&mut subscription, request, &self.catalog);
-        self.watch(subscription.watch, added, turn);
-        if epoch != 0 || subscription.len() == 0 {
-            return Ok((None, Some(subscription), true));
-        }
-        let slots = self.settings.config.fetch_sessions_max;
-        match self.fetch.sessions.make_room(slots, now) {
-            Err(()) => Ok((None, Some(subscription), true)),
-            Ok(evicted) => {
-                self.drop_subscription(evicted, turn);
-                let watch = subscription.watch;
-                let session = self.fetch.sessions.create(id.connection, subscription, now, turn.rng);
-                self.fetch.watches.insert(watch, Owner::Session(session));
-                Ok((Some(session), None, true))
-            }
-        }
-    }
-
-    fn watch(&self, watch: WatchId, partitions: Vec<PartitionId>, turn: &mut Turn<'_>) {
-        let core = self.settings.core;
-        for (owner, partitions) in self.by_owner(partitions) {
-            turn.send(owner, Message::Watch { core, watch, partitions });
-        }
-    }
-
-    fn unwatch(&self, watch: WatchId, partitions: Vec<PartitionId>, turn: &mut Turn<'_>) {
-        let core = self.settings.core;
-        for (owner, partitions) in self.by_owner(partitions) {
-            turn.send(owner, Message::Unwatch { core, watch, partitions });
-        }
-    }
-
-    fn by_owner(&self, partitions: Vec<PartitionId>) -> BTreeMap<CoreId, Vec<PartitionId>> {
-        let mut owners: BTreeMap<CoreId, Vec<PartitionId>> = BTreeMap::new();
-        for partition in partitions {
-            owners.entry(placement::core_of(partition, self.settings.cores)).or_default().push(partition);
-        }
-        owners
-    }
-
-    fn drop_subscription(&mut self, subscription: Option<Subscription>, turn: &mut Turn<'_>) {
-        if let Some(subscription) = subscription {
-            self.fetch.watches.remove(&subscription.watch);
-            self.unwatch(subscription.watch, subscription.watched().collect(), turn);
-        }
     }
 
     /// Looks whether a waiting fetch can go on.
@@ -359,7 +278,7 @@ impl Front {
     /// Bytes are not where they were looked for: once more, from the start.
     fn again(&mut self, key: FetchKey, mut fetch: Fetch, mut plan: Plan, turn: &mut Turn<'_>) {
         fetch.moved += 1;
-        if fetch.moved > MOVED_MAX {
+        if fetch.moved > MOVES_MAX {
             plan.fail_moved();
             return self.finish(key, fetch, plan, turn);
         }
@@ -377,7 +296,7 @@ impl Front {
         let Phase::Reading(mut plan) = std::mem::replace(&mut fetch.phase, Phase::Waiting) else {
             panic!("a fetch reads once at a time");
         };
-        plan.take(done);
+        plan.take(done.brought);
         if plan.moved() {
             self.again(key, fetch, plan, turn);
         } else {
@@ -483,15 +402,6 @@ fn subscription_of<'a>(
         (Some(session), _) => sessions.get_mut(session).expect("a busy session stays"),
         (None, own) => own.as_mut().expect("a fetch without a session has its own"),
     }
-}
-
-/// Adds what the request names; returned is what is to be watched from now on.
-fn set_all(subscription: &mut Subscription, request: &FetchRequest, catalog: &Catalog) -> Vec<PartitionId> {
-    let mut added = Vec::new();
-    for topic in &request.topics {
-        added.extend(topic.partitions.iter().filter_map(|asked| subscription.set(&topic.topic, asked, catalog)));
-    }
-    added
 }
 
 /// Looks at the active items: what can be read, what is refused, what is not known yet. Partitions that were not there

@@ -2,12 +2,12 @@
 //! put back to the names or ids, and into the order, of the request.
 
 use super::groups::Waiting;
-use super::produce::unknown;
 use super::{Front, RequestId};
 use crate::api::{
     OffsetCommitRequest, OffsetCommitResponse, OffsetCommittedTopic, OffsetFetchGroup, OffsetFetchRequest,
     OffsetFetchResponse, OffsetFetchedGroup, OffsetFetchedTopic, Response, TopicRef,
 };
+use crate::catalog::unknown;
 use crate::error::Refusal;
 use crate::group_message::{
     CommitOffsets, FetchGroupOffsets, FetchOffsets, GroupAsk, OffsetsCommitted, OffsetsFetched,

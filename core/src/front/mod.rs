@@ -37,6 +37,7 @@ mod reads;
 pub mod rope;
 mod sessions;
 pub mod stitch;
+mod subscribe;
 mod subscription;
 
 pub use gauges::FrontGauges;

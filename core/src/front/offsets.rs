@@ -3,8 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use super::produce::unknown;
-use super::reads::{self, Blocks, Done, ReadKey};
+use super::reads::{self, Done, ReadKey, Source};
 use super::rope::Rope;
 use super::stitch::{checksum, next_batch};
 use super::{Front, RequestId};
@@ -12,11 +11,11 @@ use crate::api::{
     EndedPartition, EndedTopic, ListOffsetsRequest, ListOffsetsResponse, ListedOffset, ListedPartition, ListedTopic,
     OffsetAt, OffsetForLeaderEpochRequest, OffsetForLeaderEpochResponse, Response, TopicRef,
 };
-use crate::batch::LEADER_EPOCH;
+use crate::batch::{LEADER_EPOCH, check_leader_epoch};
 use crate::error::Refusal;
-use crate::extent::{Extent, Home};
+use crate::extent::Extent;
 use crate::ids::{CoreId, PartitionId, Ticket};
-use crate::limits::OFFSET_READS_MAX;
+use crate::limits::{LOCATES_MAX, MOVES_MAX, OFFSET_READS_MAX};
 use crate::message::{Ask, Found, Message};
 use crate::records;
 use crate::turn::{Level, Turn};
@@ -47,28 +46,30 @@ struct Place {
     request: u64,
     topic: usize,
     partition: usize,
-    at: Wanted,
     of: PartitionId,
+    at: OffsetAt,
+    committed_only: bool,
     /// Records below do not count: they were read already.
     from: i64,
     /// The newest record so far.
     best: Option<ListedOffset>,
     /// Extents read.
     reads: u32,
-    tries: u8,
+    /// How often bytes had moved away.
+    moves: u32,
 }
 
-/// What is asked of the ledger.
-#[derive(Clone, Copy, Debug)]
-struct Wanted {
-    at: OffsetAt,
-    committed_only: bool,
-}
+/// A partition of a look-up that begins.
+type Wanted = (usize, usize, PartitionId, OffsetAt);
 
 #[derive(Debug)]
 struct Lookup {
     id: RequestId,
+    committed_only: bool,
+    /// Places without an outcome, those that wait included.
     missing: usize,
+    /// Partitions that are asked for when those before have their outcome.
+    waiting: std::vec::IntoIter<Wanted>,
     answer: Answering,
 }
 
@@ -77,9 +78,6 @@ enum Answering {
     Offsets(ListOffsetsResponse),
     Epochs(OffsetForLeaderEpochResponse),
 }
-
-/// How often bytes may move away under a look-up.
-const TRIES_MAX: u8 = 4;
 
 const NOTHING: ListedOffset = ListedOffset { timestamp_ms: -1, offset: -1 };
 
@@ -140,41 +138,45 @@ impl Front {
 
     /// A partition as a client names it, with the leader epoch that it believes in.
     fn partition(&self, topic: &TopicRef, index: i32, leader_epoch: i32) -> Result<PartitionId, Refusal> {
-        let found = self.catalog.find(topic).ok_or_else(|| unknown(topic))?;
-        let partition = found.partition(index).ok_or(Refusal::UnknownTopicOrPartition)?;
-        match leader_epoch {
-            epoch if epoch > LEADER_EPOCH => Err(Refusal::UnknownLeaderEpoch),
-            epoch if epoch < -1 => Err(Refusal::FencedLeaderEpoch),
-            _ => Ok(partition),
-        }
+        let partition = self.catalog.partition(topic, index)?;
+        check_leader_epoch(leader_epoch).map(|()| partition)
     }
 
     fn look_up(
         &mut self,
         id: RequestId,
         answer: Answering,
-        asks: Vec<(usize, usize, PartitionId, OffsetAt)>,
+        wanted: Vec<Wanted>,
         committed_only: bool,
         turn: &mut Turn<'_>,
     ) {
-        let lookup = Lookup { id, missing: asks.len(), answer };
+        let lookup = Lookup { id, committed_only, missing: wanted.len(), waiting: wanted.into_iter(), answer };
         if lookup.missing == 0 {
             return self.answer_lookup(lookup);
         }
         let request = self.fetch.number();
         self.offsets.requests.insert(request, lookup);
-        for (topic, partition, of, at) in asks {
-            let at = Wanted { at, committed_only };
-            let place = Place { request, topic, partition, at, of, from: 0, best: None, reads: 0, tries: 0 };
-            self.ask_offset(place, turn);
+        for _ in 0..LOCATES_MAX {
+            self.ask_next(request, turn);
+        }
+    }
+
+    /// Asks for the next partition of a look-up, where one waits.
+    fn ask_next(&mut self, request: u64, turn: &mut Turn<'_>) {
+        let lookup = self.offsets.requests.get_mut(&request).expect("it waits for all");
+        let committed_only = lookup.committed_only;
+        if let Some((topic, partition, of, at)) = lookup.waiting.next() {
+            let fresh =
+                Place { request, topic, partition, of, at, committed_only, from: 0, best: None, reads: 0, moves: 0 };
+            self.ask_offset(fresh, turn);
         }
     }
 
     fn ask_offset(&mut self, place: Place, turn: &mut Turn<'_>) {
         let ticket = Ticket::draw(&mut self.tickets);
         self.offsets.asked.insert(ticket, place);
-        let Wanted { at, committed_only } = place.at;
-        let ask = Ask::Offset { partition: place.of, at, from: place.from, committed_only };
+        let Place { of: partition, at, from, committed_only, .. } = place;
+        let ask = Ask::Offset { partition, at, from, committed_only };
         turn.send(CoreId(0), Message::Ask { core: self.settings.core, ticket, ask });
     }
 
@@ -182,13 +184,13 @@ impl Front {
     pub(super) fn offset_found(&mut self, ticket: Ticket, found: Result<Found, Refusal>, turn: &mut Turn<'_>) {
         let place = self.offsets.asked.remove(&ticket).expect("it was asked");
         match found {
-            Err(refusal) => self.place_offset(place, Err(refusal)),
+            Err(refusal) => self.place_offset(place, Err(refusal), turn),
             Ok(Found::Offset { offset, timestamp_ms }) => {
                 let found = ListedOffset { timestamp_ms, offset };
-                self.place_offset(place, Ok(place.best.unwrap_or(found)));
+                self.place_offset(place, Ok(place.best.unwrap_or(found)), turn);
             }
             Ok(Found::Within { extent, from, timestamp_ms }) => {
-                let newest = matches!(place.at.at, OffsetAt::MaxTimestamp);
+                let newest = matches!(place.at, OffsetAt::MaxTimestamp);
                 self.search(place, Search { extent, from, timestamp_ms, newest }, turn);
             }
         }
@@ -197,14 +199,13 @@ impl Front {
     /// Reads the extent that ought to hold the record.
     fn search(&mut self, place: Place, search: Search, turn: &mut Turn<'_>) {
         let extent = search.extent;
-        if let Some(pack) = self.hot.get(&extent.home) {
-            let rope = Rope::new(pack.slices(extent.position, extent.bytes).collect());
-            let result = exact(&search, rope, false, turn);
-            return self.searched(place, &search, result, turn);
-        }
-        match extent.home {
-            Home::Journal(_) => self.search_again(place, turn),
-            Home::Pack(_) => {
+        match Source::of(&extent, &self.hot) {
+            Source::Hot(pieces) => {
+                let result = exact(&search, Rope::new(pieces), false, turn);
+                self.searched(place, &search, result, turn);
+            }
+            Source::Moved => self.search_again(place, turn),
+            Source::Cold => {
                 let key = ReadKey(self.fetch.number());
                 self.offsets.reading.insert(key, (place, search));
                 let blocks = reads::blocks_of(&extent).collect();
@@ -224,7 +225,7 @@ impl Front {
     ) {
         let found = match found {
             Ok(found) => found,
-            Err(refusal) => return self.place_offset(place, Err(refusal)),
+            Err(refusal) => return self.place_offset(place, Err(refusal), turn),
         };
         let better = |found: &ListedOffset| place.best.is_none_or(|best| found.timestamp_ms > best.timestamp_ms);
         let best = found.filter(better).or(place.best);
@@ -234,41 +235,38 @@ impl Front {
             None => search.newest && !cut,
         };
         if whole || place.reads >= OFFSET_READS_MAX {
-            return self.place_offset(place, Ok(best.unwrap_or(NOTHING)));
+            return self.place_offset(place, Ok(best.unwrap_or(NOTHING)), turn);
         }
         self.ask_offset(Place { from: search.extent.end, best, reads: place.reads + 1, ..place }, turn);
     }
 
     /// The bytes moved to another home in the meantime: ask again where they are.
     fn search_again(&mut self, place: Place, turn: &mut Turn<'_>) {
-        if place.tries >= TRIES_MAX {
-            return self.place_offset(place, Err(Refusal::KafkaStorageError));
+        if place.moves >= MOVES_MAX {
+            return self.place_offset(place, Err(Refusal::KafkaStorageError), turn);
         }
-        self.ask_offset(Place { tries: place.tries + 1, ..place }, turn);
+        self.ask_offset(Place { moves: place.moves + 1, ..place }, turn);
     }
 
     /// A cold read is over: a fetch's or a look-up's.
     pub(super) fn read_done(&mut self, done: Done, turn: &mut Turn<'_>) {
-        let Some(Done { key, blocks, failure }) = self.fetch_read(done, turn) else { return };
+        let Some(Done { key, brought }) = self.fetch_read(done, turn) else { return };
         // A fetch whose connection closed leaves a read that nobody waits for.
         let Some((place, search)) = self.offsets.reading.remove(&key) else { return };
-        match failure {
-            Some(crate::world::Failure::Missing) => self.search_again(place, turn),
-            Some(failure) => {
-                turn.note(Level::Error, format!("cannot read {:?}: {failure}", search.extent));
-                self.place_offset(place, Err(Refusal::KafkaStorageError));
-            }
-            None => {
-                let result = match exact_cold(&search, &blocks, turn) {
-                    Err(Refusal::CorruptMessage) => Err(self.fetch.reads.doubt(&search.extent, turn)),
-                    sound => sound,
-                };
-                self.searched(place, &search, result, turn);
-            }
+        if brought.moved() {
+            return self.search_again(place, turn);
         }
+        let result = match brought.pieces(&search.extent) {
+            Ok(pieces) => match exact(&search, Rope::new(pieces), true, turn) {
+                Err(Refusal::CorruptMessage) => Err(self.fetch.reads.doubt(&search.extent, turn)),
+                sound => sound,
+            },
+            Err(failure) => Err(self.fetch.reads.failed(&search.extent, &failure, turn)),
+        };
+        self.searched(place, &search, result, turn);
     }
 
-    fn place_offset(&mut self, place: Place, result: Result<ListedOffset, Refusal>) {
+    fn place_offset(&mut self, place: Place, result: Result<ListedOffset, Refusal>, turn: &mut Turn<'_>) {
         let lookup = self.offsets.requests.get_mut(&place.request).expect("it waits for all");
         match &mut lookup.answer {
             Answering::Offsets(response) => {
@@ -283,6 +281,8 @@ impl Front {
         if lookup.missing == 0 {
             let lookup = self.offsets.requests.remove(&place.request).expect("it is there");
             self.answer_lookup(lookup);
+        } else {
+            self.ask_next(place.request, turn);
         }
     }
 
@@ -292,16 +292,6 @@ impl Front {
             Answering::Epochs(response) => Response::OffsetForLeaderEpoch(response),
         };
         self.answer(lookup.id, response);
-    }
-}
-
-fn exact_cold(search: &Search, blocks: &Blocks, turn: &mut Turn<'_>) -> Result<Option<ListedOffset>, Refusal> {
-    match reads::cut(&search.extent, blocks) {
-        Some(pieces) => exact(search, Rope::new(pieces), true, turn),
-        None => {
-            turn.note(Level::Error, format!("an object is too short for {:?}", search.extent));
-            Err(Refusal::CorruptMessage)
-        }
     }
 }
 
@@ -348,6 +338,7 @@ fn exact(search: &Search, mut rope: Rope, verify: bool, turn: &mut Turn<'_>) -> 
 mod tests {
     use super::*;
     use crate::batch::Codec;
+    use crate::extent::Home;
     use crate::ids::Lsn;
     use crate::records::build::BatchBuilder;
     use crate::time::{Instant, Rng, WallTime};

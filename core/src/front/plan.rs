@@ -4,15 +4,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use bytes::Bytes;
-
-use super::reads::{self, Block, Blocks, Done, Reads};
+use super::reads::{self, Block, Brought, Reads, Source};
 use super::rope::Rope;
 use super::stitch::{Fit, Stitch};
 use super::subscription::{Item, ItemIndex, Subscription};
 use crate::api::{FetchedPartition, FetchedTopic, TopicRef};
 use crate::error::Refusal;
-use crate::extent::{Extent, Home};
+use crate::extent::Extent;
 use crate::hot::Hot;
 use crate::message::{Bounds, Located};
 use crate::turn::{Level, Turn};
@@ -22,8 +20,7 @@ use crate::world::Failure;
 #[derive(Debug, Default)]
 pub struct Plan {
     parts: Vec<Part>,
-    blocks: Blocks,
-    failure: Option<Failure>,
+    brought: Brought,
     moved: bool,
 }
 
@@ -33,14 +30,6 @@ struct Part {
     offset: i64,
     room: usize,
     found: Result<(Bounds, Vec<(Extent, Source)>), Refusal>,
-}
-
-#[derive(Debug)]
-enum Source {
-    Hot(Vec<Bytes>),
-    Cold,
-    /// In the journal as far as the asker was told, and not in memory: spilled since, or not heard of yet.
-    Nowhere,
 }
 
 /// How a consumer is to be answered.
@@ -89,14 +78,8 @@ impl Plan {
                 break;
             }
             bytes += extent.bytes as usize;
-            let source = match (hot.get(&extent.home), extent.home) {
-                (Some(pack), _) => Source::Hot(pack.slices(extent.position, extent.bytes).collect()),
-                (None, Home::Pack(_)) => Source::Cold,
-                (None, Home::Journal(_)) => {
-                    self.moved = true;
-                    Source::Nowhere
-                }
-            };
+            let source = Source::of(extent, hot);
+            self.moved |= matches!(source, Source::Moved);
             chosen.push((*extent, source));
         }
         chosen
@@ -109,7 +92,7 @@ impl Plan {
 
     /// Some bytes are not where they were located.
     pub fn moved(&self) -> bool {
-        self.moved || matches!(self.failure, Some(Failure::Missing))
+        self.moved || self.brought.moved()
     }
 
     /// Bytes that the plan would read.
@@ -126,15 +109,14 @@ impl Plan {
     }
 
     /// The cold read is over.
-    pub fn take(&mut self, done: Done) {
-        self.blocks = done.blocks;
-        self.failure = done.failure;
+    pub fn take(&mut self, brought: Brought) {
+        self.brought = brought;
     }
 
     /// Bytes are not to be found whatever is tried: the partitions that want them are answered with a fault.
     pub fn fail_moved(&mut self) {
         self.moved = false;
-        self.failure = Some(Failure::Definite("bytes moved away again and again".into()));
+        self.brought.give_up();
     }
 
     /// The answer, and what the subscription remembers of it.
@@ -188,23 +170,21 @@ impl Plan {
             let pieces = match source {
                 Source::Hot(pieces) => {
                     turn.count.fetch_hot_extents += 1;
-                    Some(pieces)
+                    Ok(pieces)
                 }
-                Source::Cold => reads::cut(&extent, &self.blocks),
-                Source::Nowhere => None,
+                Source::Cold => self.brought.pieces(&extent),
+                Source::Moved => Err(Failure::Missing),
             };
-            let Some(pieces) = pieces else {
-                let failure = self.failure.clone().unwrap_or(Failure::Corrupt("an object is too short".into()));
-                turn.note(Level::Error, format!("cannot read {extent:?}: {failure}"));
-                let refusal = match failure {
-                    Failure::Corrupt(_) => doubts.doubt(&extent, turn),
-                    _ => Refusal::KafkaStorageError,
-                };
-                // What was gathered before is sound; the fault is told when it stands first.
-                if stitch.bytes() == 0 {
-                    return refused(item, refusal);
+            let pieces = match pieces {
+                Ok(pieces) => pieces,
+                Err(failure) => {
+                    let refusal = doubts.failed(&extent, &failure, turn);
+                    // What was gathered before is sound; the fault is told when it stands first.
+                    if stitch.bytes() == 0 {
+                        return refused(item, refusal);
+                    }
+                    break;
                 }
-                break;
             };
             match stitch.extent(&extent, Rope::new(pieces), part.offset, fit, verify) {
                 Ok(true) => {}

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use bytes::Bytes;
 
 use super::{Front, RequestId};
-use crate::api::{ProduceRequest, ProduceResponse, Produced, ProducedPartition, ProducedTopic, Response, TopicRef};
+use crate::api::{ProduceRequest, ProduceResponse, Produced, ProducedPartition, ProducedTopic, Response};
 use crate::batch;
 use crate::catalog::Topic;
 use crate::config::TimestampType;
@@ -158,13 +158,13 @@ impl Front {
         let mut slots = Vec::new();
         let mut topics = Vec::with_capacity(request.topics.len());
         for (topic_at, asked) in request.topics.into_iter().enumerate() {
-            let topic = self.catalog.find(&asked.topic).cloned();
+            let topic = self.catalog.topic(&asked.topic).cloned();
             let mut partitions = Vec::with_capacity(asked.partitions.len());
             for (partition_at, partition) in asked.partitions.into_iter().enumerate() {
                 let admitted = match (whole, &topic) {
                     (Some(refusal), _) => Err(refusal.into()),
-                    (None, None) => Err(unknown(&asked.topic).into()),
-                    (None, Some(topic)) => admit(topic, partition.index, partition.records, ask),
+                    (None, Err(refusal)) => Err((*refusal).into()),
+                    (None, Ok(topic)) => admit(topic, partition.index, partition.records, ask),
                 };
                 let result = admitted.map(|(batch, append_time_ms)| {
                     let (topic, partition) = (topic_at as u32, partition_at as u32);
@@ -206,14 +206,6 @@ struct Ask {
     /// Records are opened (`diskless.validate.records`).
     records: bool,
     wall_ms: i64,
-}
-
-/// What Kafka says of a topic that is not there.
-pub(super) fn unknown(topic: &TopicRef) -> Refusal {
-    match topic {
-        TopicRef::Name(_) => Refusal::UnknownTopicOrPartition,
-        TopicRef::Id(_) => Refusal::UnknownTopicId,
-    }
 }
 
 /// A sound batch, ready for its pack, with the append time that it was given (-1: none).

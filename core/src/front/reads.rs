@@ -14,16 +14,17 @@ use bytes::Bytes;
 
 use crate::error::Refusal;
 use crate::extent::{self, Extent, Home};
+use crate::hot::Hot;
 use crate::ids::{PackId, Ticket};
 use crate::limits::{BLOCK_BYTES, COLD_READ_BYTES_MAX, DOUBTED_PACKS_MAX};
-use crate::turn::{Effect, Turn};
+use crate::turn::{Effect, Level, Turn};
 use crate::world::{Failure, StoreReply, StoreRequest};
 
 /// A block of a pack.
 pub type Block = (PackId, u32);
 
 /// The blocks that a read asked for.
-pub type Blocks = BTreeMap<Block, Bytes>;
+type Blocks = BTreeMap<Block, Bytes>;
 
 /// Who reads. Drawn by the asker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -34,10 +35,60 @@ pub struct ReadKey(pub u64);
 pub struct Done {
     /// Who asked.
     pub key: ReadKey,
+    /// What came of it.
+    pub brought: Brought,
+}
+
+/// What a read brought.
+#[derive(Debug, Default)]
+pub struct Brought {
     /// The blocks that came.
-    pub blocks: Blocks,
+    blocks: Blocks,
     /// Why the others did not.
-    pub failure: Option<Failure>,
+    failure: Option<Failure>,
+}
+
+impl Brought {
+    /// Bytes are not where they were said to be: they moved to another home in the meantime.
+    pub fn moved(&self) -> bool {
+        matches!(self.failure, Some(Failure::Missing))
+    }
+
+    /// The bytes of an extent of a pack.
+    ///
+    /// # Errors
+    /// Why not all of them are there.
+    pub fn pieces(&self, extent: &Extent) -> Result<Vec<Bytes>, Failure> {
+        let short = || Failure::Corrupt("an object is too short".into());
+        cut(extent, &self.blocks).ok_or_else(|| self.failure.clone().unwrap_or_else(short))
+    }
+
+    /// Whatever did not come will not.
+    pub fn give_up(&mut self) {
+        self.failure = Some(Failure::Definite("bytes moved away again and again".into()));
+    }
+}
+
+/// Where the bytes of an extent are to be had.
+#[derive(Debug)]
+pub enum Source {
+    /// Here they are.
+    Hot(Vec<Bytes>),
+    /// In the blocks of a pack.
+    Cold,
+    /// In the journal as far as the asker was told, and not in memory: spilled since, or not heard of yet.
+    Moved,
+}
+
+impl Source {
+    /// Where an extent is now.
+    pub fn of(extent: &Extent, hot: &Hot) -> Source {
+        match (hot.get(&extent.home), extent.home) {
+            (Some(pack), _) => Source::Hot(pack.slices(extent.position, extent.bytes).collect()),
+            (None, Home::Pack(_)) => Source::Cold,
+            (None, Home::Journal(_)) => Source::Moved,
+        }
+    }
 }
 
 /// All cold reads of one core.
@@ -55,8 +106,7 @@ pub struct Reads {
 #[derive(Debug)]
 struct Read {
     missing: usize,
-    blocks: Blocks,
-    failure: Option<Failure>,
+    brought: Brought,
 }
 
 impl Reads {
@@ -85,7 +135,7 @@ impl Reads {
                 return;
             }
             let (key, blocks) = self.waiting.pop_front().expect("there is a first");
-            self.reads.insert(key, Read { missing: blocks.len(), blocks: Blocks::new(), failure: None });
+            self.reads.insert(key, Read { missing: blocks.len(), brought: Brought::default() });
             for block in blocks {
                 self.ask(block, key, next, turn);
             }
@@ -115,16 +165,25 @@ impl Reads {
             let read = self.reads.get_mut(&key).expect("a reader waits until all is there");
             read.missing -= 1;
             match &result {
-                Ok(bytes) => drop(read.blocks.insert(block, bytes.clone())),
-                Err(failure) => read.failure = Some(failure.clone()),
+                Ok(bytes) => drop(read.brought.blocks.insert(block, bytes.clone())),
+                Err(failure) => read.brought.failure = Some(failure.clone()),
             }
             if read.missing == 0 {
-                let Read { blocks, failure, .. } = self.reads.remove(&key).expect("it is there");
-                done.push(Done { key, blocks, failure });
+                let Read { brought, .. } = self.reads.remove(&key).expect("it is there");
+                done.push(Done { key, brought });
             }
         }
         self.admit(next, turn);
         done
+    }
+
+    /// This extent could not be read. Returned is what its reader is told.
+    pub fn failed(&mut self, extent: &Extent, failure: &Failure, turn: &mut Turn<'_>) -> Refusal {
+        turn.note(Level::Error, format!("cannot read {extent:?}: {failure}"));
+        match failure {
+            Failure::Corrupt(_) => self.doubt(extent, turn),
+            _ => Refusal::KafkaStorageError,
+        }
     }
 
     /// This extent was read and is not what it should be. Returned is what its reader is told: to come again, or, for
@@ -156,8 +215,7 @@ pub fn blocks_of(extent: &Extent) -> impl Iterator<Item = Block> {
 }
 
 /// The slices of an extent out of its blocks; nothing where a block is shorter than the extent says.
-#[must_use]
-pub fn cut(extent: &Extent, blocks: &Blocks) -> Option<Vec<Bytes>> {
+fn cut(extent: &Extent, blocks: &Blocks) -> Option<Vec<Bytes>> {
     let range = extent.range();
     let mut pieces = Vec::new();
     for block in blocks_of(extent) {

@@ -5,9 +5,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::produce::unknown;
 use crate::api::{FetchPartition, TopicRef};
-use crate::catalog::Catalog;
+use crate::batch::check_leader_epoch;
+use crate::catalog::{Catalog, unknown};
 use crate::error::Refusal;
 use crate::ids::PartitionId;
 use crate::message::{Advance, Bounds, WatchId};
@@ -42,14 +42,7 @@ impl Item {
     /// Why nothing can be read at all.
     #[must_use]
     pub fn refusal(&self) -> Option<Refusal> {
-        if self.partition.is_none() {
-            return Some(self.missing);
-        }
-        match self.leader_epoch {
-            epoch if epoch > crate::batch::LEADER_EPOCH => Some(Refusal::UnknownLeaderEpoch),
-            epoch if epoch < -1 => Some(Refusal::FencedLeaderEpoch),
-            _ => None,
-        }
+        if self.partition.is_none() { Some(self.missing) } else { check_leader_epoch(self.leader_epoch).err() }
     }
 }
 
@@ -149,17 +142,19 @@ impl Subscription {
         if item.partition.is_some() {
             return None;
         }
-        item.missing = unknown(&item.topic);
-        let topic = catalog.find(&item.topic)?;
-        item.missing = Refusal::UnknownTopicOrPartition;
-        let partition = topic.partition(item.index)?;
-        if self.by_partition.contains_key(&partition) {
-            return None; // The same partition under another name; the protocol has one way of naming a request.
+        // The same partition under another name: the protocol has one way of naming a request.
+        let twice = |partition: &PartitionId| self.by_partition.contains_key(partition);
+        match catalog.partition(&item.topic, item.index) {
+            Err(refusal) => item.missing = refusal,
+            Ok(partition) if twice(&partition) => item.missing = Refusal::UnknownTopicOrPartition,
+            Ok(partition) => {
+                item.partition = Some(partition);
+                item.bounds = None;
+                self.by_partition.insert(partition, index);
+                return Some(partition);
+            }
         }
-        item.partition = Some(partition);
-        item.bounds = None;
-        self.by_partition.insert(partition, index);
-        Some(partition)
+        None
     }
 
     /// Drops a partition. Returned is what is not to be watched any more.
