@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use super::broker::Config;
 use super::broker_keys;
-use super::key::{Key, Mode, Preset};
-use super::settings::Setting;
+use super::dynamic;
+use super::key::{Key, Preset};
+use super::settings::{Given, Rank};
 use super::topic::{self, Origin};
 use super::topic_keys::{TOPIC_KEYS, TopicKey};
 use super::value::{Kind, Value};
@@ -16,10 +17,24 @@ use crate::error::Refused;
 pub enum ConfigSource {
     /// The topic itself: `DYNAMIC_TOPIC_CONFIG`.
     Topic,
+    /// This broker, at run time: `DYNAMIC_BROKER_CONFIG`.
+    DynamicBroker,
+    /// All brokers, at run time: `DYNAMIC_DEFAULT_BROKER_CONFIG`.
+    DynamicDefault,
     /// The broker's file or command line: `STATIC_BROKER_CONFIG`.
     Broker,
     /// Nobody: `DEFAULT_CONFIG`.
     Default,
+}
+
+impl From<Rank> for ConfigSource {
+    fn from(rank: Rank) -> ConfigSource {
+        match rank {
+            Rank::Own => ConfigSource::DynamicBroker,
+            Rank::All => ConfigSource::DynamicDefault,
+            Rank::Started => ConfigSource::Broker,
+        }
+    }
 }
 
 /// A key that was asked for its value on the way to the one that counts.
@@ -71,10 +86,9 @@ fn topic_row(key: &TopicKey, overrides: &BTreeMap<String, String>, broker: &Conf
         synonyms.push(ConfigSynonym { name, value: Some(value.clone()), source: ConfigSource::Topic });
     }
     for (broker_name, _) in key.chain {
-        let setting = broker.settings.known(broker_name).or_else(|| broker.settings.foreign(broker_name));
-        let Some(setting) = setting else { continue };
-        let value = Some(setting.value.to_string());
-        synonyms.push(ConfigSynonym { name: broker_name, value, source: ConfigSource::Broker });
+        synonyms.extend(
+            broker.settings.given(broker_name).map(|given| ConfigSynonym { name: broker_name, ..synonym(given) }),
+        );
     }
     // The last key of a chain holds the default: hours, where a topic counts milliseconds.
     if let Some((last, scale)) = key.chain.last() {
@@ -86,7 +100,7 @@ fn topic_row(key: &TopicKey, overrides: &BTreeMap<String, String>, broker: &Conf
     }
     let source = match origin {
         Origin::Topic => ConfigSource::Topic,
-        Origin::Broker(..) => ConfigSource::Broker,
+        Origin::Broker(rank) => rank.into(),
         Origin::Default => ConfigSource::Default,
     };
     Ok(ConfigRow {
@@ -101,6 +115,10 @@ fn topic_row(key: &TopicKey, overrides: &BTreeMap<String, String>, broker: &Conf
     })
 }
 
+fn synonym(given: Given<'_>) -> ConfigSynonym {
+    ConfigSynonym { name: given.spelled, value: Some(given.value.to_string()), source: given.rank.into() }
+}
+
 /// Every key of the broker under all of its names, and Kafka's keys that somebody set, in the order of their names.
 #[must_use]
 pub fn describe_broker(broker: &Config) -> Vec<ConfigRow> {
@@ -109,33 +127,42 @@ pub fn describe_broker(broker: &Config) -> Vec<ConfigRow> {
         rows.push(broker_row(key, key.name, broker));
         rows.extend(key.aliases.iter().map(|alias| broker_row(key, alias, broker)));
     }
-    rows.extend(broker.settings.foreign_settings().filter(|(name, _)| !name.ends_with('.')).map(foreign_row));
+    let foreign = broker.settings.foreign_given();
+    rows.extend(foreign.into_iter().filter(|name| !name.ends_with('.')).map(|name| foreign_row(name, broker)));
     rows.sort_by_key(|row| row.name);
     rows
 }
 
+/// What was set of all brokers at run time: their default, under the empty name.
+#[must_use]
+pub fn describe_brokers(broker: &Config) -> Vec<ConfigRow> {
+    let given = |name: &str| broker.settings.given(name).find(|given| given.rank == Rank::All).map(synonym);
+    let rows = describe_broker(broker).into_iter().filter_map(|row| {
+        let default = given(row.name)?;
+        Some(ConfigRow { value: default.value.clone(), source: default.source, synonyms: vec![default], ..row })
+    });
+    rows.collect()
+}
+
 fn broker_row(key: &Key, name: &'static str, broker: &Config) -> ConfigRow {
-    let setting = broker.settings.known(key.name);
+    let mut synonyms: Vec<ConfigSynonym> = broker.settings.given(key.name).map(synonym).collect();
+    let set = synonyms.first().map(|first| (first.value.clone(), first.source));
     let default = match key.preset {
         Preset::Absent => None,
         Preset::Text(text) => Some(key.read(text).expect("the table's defaults are valid").to_string()),
         Preset::Derived(_) => derived(key.name, broker),
     };
-    let set = setting.map(|setting| setting.value.to_string());
-    let mut synonyms = Vec::new();
-    if let Some(setting) = setting {
-        synonyms.push(ConfigSynonym { name: setting.spelled, value: set.clone(), source: ConfigSource::Broker });
-    }
-    if default.is_some() && (setting.is_none() || matches!(key.preset, Preset::Text(_))) {
+    if default.is_some() && (set.is_none() || matches!(key.preset, Preset::Text(_))) {
         synonyms.push(ConfigSynonym { name: key.name, value: default.clone(), source: ConfigSource::Default });
     }
+    let (value, source) = set.unwrap_or((default, ConfigSource::Default));
     ConfigRow {
         name,
-        source: if set.is_some() { ConfigSource::Broker } else { ConfigSource::Default },
-        value: set.or(default),
+        source,
+        value,
         kind: key.kind,
         documentation: key.meaning,
-        read_only: key.mode == Mode::ReadOnly,
+        read_only: dynamic::find(key.name).is_none(),
         sensitive: false,
         synonyms,
     }
@@ -163,17 +190,18 @@ fn joined(parts: impl Iterator<Item = impl ToString>) -> String {
     parts.map(|part| part.to_string()).collect::<Vec<_>>().join(",")
 }
 
-fn foreign_row((name, setting): (&'static str, &Setting)) -> ConfigRow {
-    let value = Some(setting.value.to_string());
+fn foreign_row(name: &'static str, broker: &Config) -> ConfigRow {
+    let synonyms: Vec<ConfigSynonym> = broker.settings.given(name).map(synonym).collect();
+    let first = synonyms.first().expect("somebody gave it a value");
     ConfigRow {
         name,
-        value: value.clone(),
-        source: ConfigSource::Broker,
+        value: first.value.clone(),
+        source: first.source,
         kind: Kind::Text,
         documentation: "A key of Kafka's without meaning here.",
-        read_only: true,
+        read_only: dynamic::find(name).is_none(),
         sensitive: false,
-        synonyms: vec![ConfigSynonym { name, value, source: ConfigSource::Broker }],
+        synonyms,
     }
 }
 

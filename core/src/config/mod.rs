@@ -9,9 +9,11 @@
 //! - All problems are found before any is reported.
 //! - A value that passed the table's check always fits the typed field that it becomes.
 
+mod alter;
 mod broker;
 pub mod broker_keys;
 mod describe;
+mod dynamic;
 mod foreign;
 mod key;
 mod listener;
@@ -28,14 +30,16 @@ mod topic;
 pub mod topic_keys;
 mod value;
 
+pub use alter::{ConfigChange, ConfigOperation, alter_topic};
 pub use broker::{Config, Host, HttpListener, JournalPlace, S3Config};
-pub use describe::{ConfigRow, ConfigSource, ConfigSynonym, describe_broker, describe_topic};
+pub use describe::{ConfigRow, ConfigSource, ConfigSynonym, describe_broker, describe_brokers, describe_topic};
+pub use dynamic::alter_broker;
 pub use key::{Importance, Key, Mode, Preset};
 pub use listener::{Bind, Endpoint, Listener};
 pub use listing::listing;
 pub use place::StorePlace;
 pub use problem::{Problem, Property, Source};
 pub use properties::parse;
-pub use settings::{Setting, Settings};
+pub use settings::{Given, Rank, Setting, Settings};
 pub use topic::{Compression, TimestampType, TopicConfig};
 pub use value::{Check, Fault, Kind, Value};

@@ -1,6 +1,6 @@
 //! What somebody set, by key: names checked, values read, nothing resolved yet.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::broker_keys;
 use super::foreign::{self, Foreign};
@@ -25,6 +25,39 @@ pub struct Setting {
 pub struct Settings {
     known: BTreeMap<&'static str, Setting>,
     foreign: BTreeMap<&'static str, Setting>,
+    /// What was changed while the cluster runs.
+    pub(super) dynamic: Dynamic,
+}
+
+/// Values that were given to keys at run time.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Dynamic {
+    /// Of this broker.
+    pub own: BTreeMap<&'static str, Value>,
+    /// Of all brokers.
+    pub all: BTreeMap<&'static str, Value>,
+}
+
+/// To whom a value was given, and when; the first one counts before the others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Rank {
+    /// To this broker, at run time.
+    Own,
+    /// To all brokers, at run time.
+    All,
+    /// To this broker, before it started.
+    Started,
+}
+
+/// A value that somebody gave a key.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Given<'a> {
+    /// To whom.
+    pub rank: Rank,
+    /// The value; of a key without a meaning here, its text.
+    pub value: &'a Value,
+    /// The name under which it was given.
+    pub spelled: &'static str,
 }
 
 impl Settings {
@@ -98,14 +131,27 @@ impl Settings {
         self.foreign.get(name)
     }
 
+    /// Every value that somebody gave a key, the one that counts first.
+    pub fn given(&self, name: &str) -> impl Iterator<Item = Given<'_>> {
+        let dynamic = [(Rank::Own, &self.dynamic.own), (Rank::All, &self.dynamic.all)];
+        let dynamic = dynamic
+            .map(|(rank, values)| values.get_key_value(name).map(|(spelled, value)| Given { rank, value, spelled }));
+        let started = self.known(name).or_else(|| self.foreign(name));
+        let started =
+            started.map(|setting| Given { rank: Rank::Started, value: &setting.value, spelled: setting.spelled });
+        dynamic.into_iter().flatten().chain(started)
+    }
+
+    /// The names of Kafka's keys without a meaning here to which somebody gave a value, in order.
+    pub(super) fn foreign_given(&self) -> BTreeSet<&'static str> {
+        let dynamic = self.dynamic.own.keys().chain(self.dynamic.all.keys()).copied();
+        let dynamic = dynamic.filter(|name| broker_keys::find(name).is_none());
+        self.foreign_names().chain(dynamic).collect()
+    }
+
     /// The names of Kafka's keys that were set and have no meaning here, in order.
     pub fn foreign_names(&self) -> impl Iterator<Item = &'static str> + '_ {
         self.foreign.keys().copied()
-    }
-
-    /// Kafka's keys that were set and have no meaning here.
-    pub fn foreign_settings(&self) -> impl Iterator<Item = (&'static str, &Setting)> {
-        self.foreign.iter().map(|(name, setting)| (*name, setting))
     }
 
     /// The value of a key, set or by default; nothing where it has neither.
@@ -116,7 +162,7 @@ impl Settings {
     pub fn value(&self, name: &str) -> Option<Value> {
         let key = broker_keys::find(name).expect("the key is in the table");
         assert!(key.name == name, "ask for a key by its own name");
-        self.known.get(name).map(|setting| setting.value.clone()).or_else(|| key.default_value())
+        self.given(name).next().map(|given| given.value.clone()).or_else(|| key.default_value())
     }
 
     /// The number of a key that has a default.

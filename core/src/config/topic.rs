@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::broker::Config;
-use super::problem::Source;
+use super::settings::Rank;
 use super::topic_keys::{self, TOPIC_KEYS, TopicKey};
 use super::value::Value;
 use crate::error::{Refusal, Refused};
@@ -68,8 +68,8 @@ pub struct TopicConfig {
 pub enum Origin {
     /// The topic itself.
     Topic,
-    /// This key of the broker, set by somebody.
-    Broker(&'static str, Source),
+    /// A key of the broker.
+    Broker(Rank),
     /// Nobody set it.
     Default,
 }
@@ -110,11 +110,10 @@ pub(super) fn value_of(
         return Ok((value, Origin::Topic));
     }
     for (name, scale) in key.chain {
-        let settings = &broker.settings;
-        let Some(setting) = settings.known(name).or_else(|| settings.foreign(name)) else { continue };
-        let read = key.read_from_broker(&setting.value.to_string(), *scale);
+        let Some(given) = broker.settings.given(name).next() else { continue };
+        let read = key.read_from_broker(&given.value.to_string(), *scale);
         let value = read.map_err(|fault| invalid(fault.of(key.key.name)))?;
-        return Ok((value, Origin::Broker(name, setting.source)));
+        return Ok((value, Origin::Broker(given.rank)));
     }
     Ok((key.default_value(), Origin::Default))
 }

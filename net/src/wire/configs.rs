@@ -65,6 +65,8 @@ fn described_row(row: &ConfigRow, synonyms: bool, documentation: bool) -> schema
 pub(super) fn source(source: ConfigSource) -> i8 {
     match source {
         ConfigSource::Topic => 1,
+        ConfigSource::DynamicBroker => 2,
+        ConfigSource::DynamicDefault => 3,
         ConfigSource::Broker => 4,
         ConfigSource::Default => 5,
     }
