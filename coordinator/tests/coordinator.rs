@@ -3,10 +3,14 @@
 mod world;
 
 use apus_coordinator::machine::{Caps, CoordinatorEvent};
-use apus_core::api::{DeletedTopic, TopicToDelete};
-use apus_core::error::Refusal;
+use apus_core::api::{
+    AlterConfigsRequest, AlterResource, BROKER_RESOURCE, CreatePartitionsRequest, DeletedTopic, TOPIC_RESOURCE,
+    TopicGrowth, TopicToDelete,
+};
+use apus_core::config::{ConfigChange, ConfigOperation};
+use apus_core::error::{Refusal, Refused};
 use apus_core::extent::pack_key;
-use apus_core::ids::TopicId;
+use apus_core::ids::{PartitionId, TopicId};
 use apus_core::message::{Answer, Ask};
 use world::{Durable, KIB, Told, World, config, node, sequence};
 
@@ -416,4 +420,145 @@ fn a_topic_that_is_named_twice_is_not_deleted() {
     let neither = TopicToDelete { name: None, id: TopicId::ZERO };
     assert_eq!(refusals(&[&both, &neither, &by_id]), [invalid, invalid, None]);
     assert_eq!(refusals(&[&by_name]), [Some(Refusal::UnknownTopicOrPartition)]);
+}
+
+fn refusals<T>(results: impl IntoIterator<Item = Result<T, Refused>>) -> Vec<Option<Refusal>> {
+    results.into_iter().map(|result| result.err().map(|refused| refused.refusal)).collect()
+}
+
+fn grow(world: &mut World, topics: &[(&str, i32)], validate_only: bool) -> Vec<Option<Refusal>> {
+    let growth = |(name, partitions): &(&str, i32)| TopicGrowth {
+        name: (*name).into(),
+        partitions: *partitions,
+        assignments: None,
+    };
+    let topics = topics.iter().map(growth).collect();
+    let request = CreatePartitionsRequest { topics, timeout_ms: 1000, validate_only };
+    let Some(Answer::CreatePartitions(response)) = world.ask(Ask::CreatePartitions(request)) else {
+        panic!("no answer")
+    };
+    refusals(response.topics.into_iter().map(|(_, result)| result))
+}
+
+#[test]
+fn topics_grow_and_keep_their_records() {
+    let mut world = World::new(Durable::default());
+    world.boot();
+    world.create("a", 2, &[]);
+    world.create("b", 1, &[]);
+    let told = world.commit(0, 100, None).expect("answered").expect("accepted");
+    let [unknown, invalid, fewer] =
+        [Refusal::UnknownTopicOrPartition, Refusal::InvalidRequest, Refusal::InvalidPartitions].map(Some);
+    assert_eq!(
+        grow(&mut world, &[("a", 4), ("b", 1), ("c", 2), ("d", 2), ("d", 3)], false),
+        [None, fewer, unknown, invalid, invalid]
+    );
+    assert_eq!(grow(&mut world, &[("b", 9)], true), [None], "nothing but said");
+    assert_eq!(grow(&mut world, &[("b", 9)], false), [None]);
+    assert_eq!(grow(&mut world, &[("b", 200_000)], false), [Some(Refusal::PolicyViolation)]);
+    // Partitions 0 and 1 are of the first topic, 2 of the second, 3 and 4 again of the first.
+    let grown = world.commit(4, 100, None).expect("answered").expect("accepted");
+    let mut again = World::new(world.durable);
+    again.boot();
+    again.assert_readable(&[told, grown]);
+    assert_eq!(grow(&mut again, &[("a", 4), ("b", 9)], false), [fewer, fewer], "it was durable");
+}
+
+fn set(world: &mut World, kind: i8, name: &str, changes: &[(&str, &str)]) -> Vec<Option<Refusal>> {
+    let change = |(name, value): &(&str, &str)| ConfigChange {
+        name: (*name).into(),
+        operation: ConfigOperation::Set,
+        value: Some((*value).into()),
+    };
+    let resource = AlterResource { kind, name: name.into(), changes: changes.iter().map(change).collect() };
+    alter(world, vec![resource], false)
+}
+
+fn alter(world: &mut World, resources: Vec<AlterResource>, validate_only: bool) -> Vec<Option<Refusal>> {
+    let request = AlterConfigsRequest { resources, validate_only };
+    let Some(Answer::AlterConfigs(response)) = world.ask(Ask::AlterConfigs(request)) else { panic!("no answer") };
+    refusals(response.resources.into_iter().map(|resource| resource.result))
+}
+
+#[test]
+fn settings_of_topics_change() {
+    let mut world = World::new(Durable::default());
+    world.boot();
+    world.create("a", 1, &[("retention.ms", "5")]);
+    assert_eq!(set(&mut world, TOPIC_RESOURCE, "a", &[("max.message.bytes", "70")]), [None]);
+    for (kind, name, changes, refusal) in [
+        (TOPIC_RESOURCE, "a", &[("max.message.bytes", "-1")][..], Refusal::InvalidConfig),
+        (TOPIC_RESOURCE, "a", &[("no.such.key", "1")], Refusal::InvalidConfig),
+        (TOPIC_RESOURCE, "a", &[("retention.ms", "1"), ("retention.ms", "2")], Refusal::InvalidRequest),
+        (TOPIC_RESOURCE, "", &[], Refusal::InvalidRequest),
+        (TOPIC_RESOURCE, "a b", &[], Refusal::InvalidTopicException),
+        (TOPIC_RESOURCE, "b", &[], Refusal::UnknownTopicOrPartition),
+        (BROKER_RESOURCE, "1", &[("node.id", "2")], Refusal::InvalidRequest),
+        (BROKER_RESOURCE, "2", &[], Refusal::InvalidRequest),
+        (99, "a", &[], Refusal::InvalidRequest),
+    ] {
+        assert_eq!(set(&mut world, kind, name, changes), [Some(refusal)], "{kind} {name} {changes:?}");
+    }
+    let same = || AlterResource { kind: TOPIC_RESOURCE, name: "a".into(), changes: Vec::new() };
+    assert_eq!(alter(&mut world, vec![same(), same()], false), [Some(Refusal::InvalidRequest); 2]);
+    let delete = |name: &str| ConfigChange { name: name.into(), operation: ConfigOperation::Delete, value: None };
+    let gone = AlterResource { changes: vec![delete("retention.ms")], ..same() };
+    assert_eq!(alter(&mut world, vec![gone.clone()], true), [None], "nothing but said");
+    assert_eq!(world.overrides("a"), [("max.message.bytes", "70"), ("retention.ms", "5")].map(owned));
+    assert_eq!(alter(&mut world, vec![gone], false), [None]);
+    let mut again = World::new(world.durable);
+    again.boot();
+    assert_eq!(again.overrides("a"), [("max.message.bytes", "70")].map(owned), "it was durable");
+}
+
+#[test]
+fn settings_of_brokers_change() {
+    let mut world = World::new(Durable::default());
+    world.boot();
+    world.create("a", 1, &[]);
+    world.create("b", 1, &[("max.message.bytes", "5")]);
+    assert_eq!(set(&mut world, BROKER_RESOURCE, "", &[("message.max.bytes", "70")]), [None]);
+    assert_eq!((world.message_bytes_max("a"), world.message_bytes_max("b")), (70, 5));
+    assert_eq!(set(&mut world, BROKER_RESOURCE, "1", &[("message.max.bytes", "80")]), [None]);
+    assert_eq!((world.message_bytes_max("a"), world.message_bytes_max("b")), (80, 5));
+    assert_eq!(set(&mut world, BROKER_RESOURCE, "1", &[("message.max.bytes", "-1")]), [Some(Refusal::InvalidRequest)]);
+    let mut again = World::new(world.durable);
+    again.boot();
+    assert_eq!(again.message_bytes_max("a"), 80, "it was durable");
+    let delete = ConfigChange { name: "message.max.bytes".into(), operation: ConfigOperation::Delete, value: None };
+    let gone = |name: &str| AlterResource { kind: BROKER_RESOURCE, name: name.into(), changes: vec![delete.clone()] };
+    assert_eq!(alter(&mut again, vec![gone("1"), gone("")], false), [None, None]);
+    assert_eq!(again.message_bytes_max("a"), 1_048_588);
+}
+
+fn owned((key, value): (&str, &str)) -> (String, String) {
+    (key.to_owned(), value.to_owned())
+}
+
+#[test]
+fn records_are_deleted_below_an_offset() {
+    let mut world = World::new(Durable::default());
+    world.boot();
+    world.create("a", 2, &[]);
+    for _ in 0..5 {
+        world.commit(0, 10, None);
+    }
+    let mut delete = |wanted: &[(u32, i64)]| {
+        let wanted = wanted.iter().map(|(partition, offset)| (PartitionId(*partition), *offset)).collect();
+        let Some(Answer::DeleteRecords(results)) = world.ask(Ask::DeleteRecords(wanted)) else { panic!("no answer") };
+        results
+    };
+    let beyond = Err(Refusal::OffsetOutOfRange);
+    assert_eq!(
+        delete(&[(0, 2), (1, 0), (1, -1), (9, 0)]),
+        [Ok(2), Ok(0), Ok(0), Err(Refusal::UnknownTopicOrPartition)]
+    );
+    assert_eq!(delete(&[(0, 6), (0, -2), (1, 1)]), [beyond; 3]);
+    assert_eq!(delete(&[(0, 1)]), [Ok(2)], "first offsets never go back");
+    assert_eq!(delete(&[(0, 3), (0, 4)]), [Ok(4), Ok(4)]);
+    assert_eq!(delete(&[(0, -1)]), [Ok(5)]);
+    let mut again = World::new(world.durable);
+    again.boot();
+    let Some(Answer::Opened(Ok(opened))) = again.ask(Ask::Open(PartitionId(0))) else { panic!("no answer") };
+    assert_eq!((opened.bounds.log_start_offset, opened.bounds.high_watermark), (5, 5), "it was durable");
 }

@@ -50,6 +50,13 @@ enum Step {
     Delete {
         name: u8,
     },
+    Grow {
+        name: u8,
+        by: u32,
+    },
+    Configure {
+        name: u8,
+    },
     Trim {
         partition: u32,
         by: i64,
@@ -89,6 +96,8 @@ fn step() -> impl Strategy<Value = Step> {
         1 => Just(Step::Again),
         3 => (0..4_u8, 1..4_u32).prop_map(|(name, partitions)| Step::Create { name, partitions }),
         1 => (0..4_u8).prop_map(|name| Step::Delete { name }),
+        2 => (0..4_u8, 0..3_u32).prop_map(|(name, by)| Step::Grow { name, by }),
+        1 => (0..4_u8).prop_map(|name| Step::Configure { name }),
         3 => (0..8_u32, -2..20_i64).prop_map(|(partition, by)| Step::Trim { partition, by }),
         2 => Just(Step::Spill),
         1 => (0..4_u64).prop_map(|ahead| Step::Abandon { ahead }),
@@ -157,6 +166,8 @@ impl World {
             Step::Again => self.again(),
             Step::Create { name, partitions } => self.create(*name, *partitions),
             Step::Delete { name } => self.delete(*name),
+            Step::Grow { name, by } => self.grow(*name, *by),
+            Step::Configure { name } => self.configure(*name),
             Step::Trim { partition, by } => self.trim(*partition, *by),
             Step::Spill => self.spill(),
             Step::Abandon { ahead } => self.abandon(*ahead),
@@ -293,6 +304,35 @@ impl World {
         self.logs = logs.into_iter().filter(|(_, log)| log.topic != name).collect();
         let logs = &self.logs;
         self.producers.retain(|(partition, _), _| logs.contains_key(partition));
+    }
+
+    fn topic(&self, name: u8) -> Option<(Uuid, u32)> {
+        self.ledger.topic_named(&format!("topic-{name}")).map(|topic| (topic.id, topic.partitions()))
+    }
+
+    fn grow(&mut self, name: u8, by: u32) {
+        let found = self.topic(name);
+        let (id, before) = found.unwrap_or((Uuid([1; 16]), 1));
+        let outcome = self.apply(Command::GrowTopic { id, partitions: before + by });
+        let Decision::Grown(result) = outcome.decision else { panic!("grown") };
+        assert_eq!(result.is_ok(), found.is_some() && by > 0);
+        let Ok(topic) = result else { return };
+        let added: Vec<u32> = topic.partition_ids().skip(before as usize).map(|partition| partition.0).collect();
+        assert_eq!(added, (self.partitions..self.partitions + by).collect::<Vec<_>>(), "numbers are never given again");
+        self.partitions += by;
+        self.logs.extend(added.into_iter().map(|partition| (partition, Log { topic: name, ..Log::default() })));
+    }
+
+    fn configure(&mut self, name: u8) {
+        let found = self.topic(name);
+        let id = found.map_or(Uuid([1; 16]), |(id, _)| id);
+        let configs: BTreeMap<String, String> = [("retention.ms".to_owned(), self.topics.to_string())].into();
+        let Decision::Configured(result) =
+            self.apply(Command::ConfigureTopic { id, configs: configs.clone() }).decision
+        else {
+            panic!("configured")
+        };
+        assert_eq!(result.ok().map(|topic| topic.configs().clone()), found.map(|_| configs));
     }
 
     fn trim(&mut self, partition: u32, by: i64) {

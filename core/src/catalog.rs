@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::api::TopicRef;
-use crate::config::TopicConfig;
+use crate::config::{Config, TopicConfig};
 use crate::error::Refusal;
 use crate::ids::{Lsn, PartitionId, TopicId};
 
@@ -40,6 +40,8 @@ pub enum CatalogChange {
     Set(Arc<Topic>),
     /// The topic is gone, and its partitions with it.
     Remove(Arc<Topic>),
+    /// The broker acts on these settings; what topics take from them is in the topics already.
+    Config(Arc<Config>),
 }
 
 /// What the coordinator tells every core. Answers that depend on it wait until every core has applied it.
@@ -68,6 +70,7 @@ impl Catalog {
                     self.by_name.insert(Arc::clone(&topic.name), Arc::clone(topic));
                     self.by_id.insert(topic.id, Arc::clone(topic));
                 }
+                CatalogChange::Config(_) => {}
                 CatalogChange::Remove(topic) => {
                     self.by_id.remove(&topic.id);
                     if self.by_name.get(&topic.name).is_some_and(|now| now.id == topic.id) {

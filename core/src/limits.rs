@@ -105,6 +105,9 @@ pub const PRODUCER_BATCHES: usize = 5;
 /// Topics that one Metadata request may create on the way; the client asks again for the others.
 pub const AUTO_CREATE_TOPICS_MAX: usize = 100;
 
+/// Partitions of one page of DescribeTopicPartitions (`max.request.partition.size.limit`): Kafka's own number.
+pub const DESCRIBED_PARTITIONS_MAX: i32 = 2_000;
+
 /// Consumer groups, empty ones included: ~300 bytes each without their members, 30 MB. Groups that gather their first
 /// generation when the last of these is taken are stored all the same: twice as many at most.
 pub const GROUPS_MAX: u64 = 100_000;

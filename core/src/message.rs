@@ -9,7 +9,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use crate::api::{
-    CreateTopicsRequest, CreateTopicsResponse, DeleteTopicsRequest, DeleteTopicsResponse, OffsetAt, Produced,
+    AlterConfigsRequest, AlterConfigsResponse, CreatePartitionsRequest, CreatePartitionsResponse, CreateTopicsRequest,
+    CreateTopicsResponse, DeleteTopicsRequest, DeleteTopicsResponse, OffsetAt, Produced,
 };
 use crate::batch::BatchFacts;
 use crate::catalog::CatalogUpdate;
@@ -299,6 +300,12 @@ pub enum Ask {
     CreateTopics(CreateTopicsRequest),
     /// Delete topics, likewise.
     DeleteTopics(DeleteTopicsRequest),
+    /// Topics to grow; the answer is as of `CreateTopics`.
+    CreatePartitions(CreatePartitionsRequest),
+    /// Settings to change; the answer leaves when every core acts on them.
+    AlterConfigs(AlterConfigsRequest),
+    /// Partitions whose first offsets are to move up to these; -1 is the end.
+    DeleteRecords(Vec<(PartitionId, i64)>),
     /// A new idempotent producer.
     InitProducer,
     /// A consumer group's; boxed, since every slot of an inbox has room for the largest message.
@@ -318,6 +325,12 @@ pub enum Answer {
     CreateTopics(CreateTopicsResponse),
     /// What became of the topics.
     DeleteTopics(DeleteTopicsResponse),
+    /// What became of the topics.
+    CreatePartitions(CreatePartitionsResponse),
+    /// What became of the settings.
+    AlterConfigs(AlterConfigsResponse),
+    /// In the question's order: first offsets now.
+    DeleteRecords(Vec<Result<i64, Refusal>>),
     /// The new producer's id; its epoch is 0.
     InitProducer(Result<ProducerId, Refusal>),
     /// A consumer group's.

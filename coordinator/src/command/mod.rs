@@ -63,6 +63,27 @@ pub enum Command {
         /// Which incarnation of its name.
         id: TopicId,
     },
+    /// A topic gets more partitions, with the next numbers in order.
+    GrowTopic {
+        /// Which incarnation of its name.
+        id: TopicId,
+        /// How many partitions it has from now on, in all.
+        partitions: u32,
+    },
+    /// A topic is set up anew.
+    ConfigureTopic {
+        /// Which incarnation of its name.
+        id: TopicId,
+        /// All that is set from now on, by key, checked.
+        configs: BTreeMap<String, String>,
+    },
+    /// A broker's settings, or those of all brokers, are changed at run time.
+    ConfigureBroker {
+        /// Which broker; nothing: all of them.
+        broker: Option<BrokerId>,
+        /// All that is set from now on, by key, checked.
+        configs: BTreeMap<String, String>,
+    },
     /// Producer ids below this may be handed out.
     ReserveProducerIds {
         /// The id behind the last one.

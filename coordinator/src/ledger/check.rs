@@ -21,7 +21,7 @@ impl Ledger {
 
     /// True where extents tile their logs and every count is what it counts; what was restored must be.
     pub(super) fn is_sound(&self) -> bool {
-        self.topics_are_sound() && self.logs_are_sound() && self.objects_are_sound()
+        self.topics_are_sound() && self.logs_are_sound() && self.objects_are_sound() && self.brokers_are_sound()
     }
 
     fn topics_are_sound(&self) -> bool {
@@ -30,7 +30,7 @@ impl Ledger {
             let owned = topic.partition_ids().all(|partition| {
                 self.partitions.get(partition.0).is_some_and(|head| head.topic == number && !head.gone)
             });
-            claimed += u64::from(topic.partitions);
+            claimed += u64::from(topic.partitions());
             if !owned {
                 return false;
             }

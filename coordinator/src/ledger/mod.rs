@@ -24,8 +24,10 @@ use apus_core::ids::{BrokerId, Incarnation, Lsn, PackId, TopicId};
 
 use crate::command::{Command, Envelope};
 
+pub(crate) mod brokers;
 mod check;
 mod commit;
+mod creation;
 pub(crate) mod extents;
 pub(crate) mod group;
 pub(crate) mod group_offset;
@@ -48,6 +50,7 @@ pub use outcome::{Accepted, Answer, Decision, Known, Outcome, Pressure};
 pub use retention::Policy;
 pub use topics::TopicRecord;
 
+use brokers::BrokerRecord;
 use extents::Packed;
 use groups::Groups;
 use objects::Objects;
@@ -83,6 +86,7 @@ pub struct Ledger {
     pub(crate) producers: Shelf<Producer>,
     pub(crate) windows: Windows,
     pub(crate) groups: Groups,
+    pub(crate) brokers: Table<BrokerRecord>,
     /// Partitions with extents or producers to remove. Derived.
     debts: BTreeSet<u32>,
 }
@@ -103,6 +107,7 @@ pub(crate) struct Containers {
     pub(crate) windows: Table<windows::Window>,
     pub(crate) groups: Table<group::Group>,
     pub(crate) group_offsets: Shelf<group_offset::Committed>,
+    pub(crate) brokers: Table<BrokerRecord>,
 }
 
 impl Ledger {
@@ -118,6 +123,7 @@ impl Ledger {
             windows: Table::new(true),
             groups: Table::new(true),
             group_offsets: Shelf::new(),
+            brokers: Table::new(true),
         };
         Ledger::of(Scalars::default(), containers).expect("nothing contradicts itself")
     }
@@ -135,6 +141,7 @@ impl Ledger {
             producers: containers.producers,
             windows: Windows::of(containers.windows)?,
             groups: Groups::of(containers.groups, containers.group_offsets)?,
+            brokers: containers.brokers,
             debts: BTreeSet::new(),
         };
         for (number, topic) in ledger.topics.iter() {
@@ -162,6 +169,12 @@ impl Ledger {
             Command::Begin { incarnation, nonce } => Decision::Began(self.begin(*incarnation, *nonce)),
             Command::CreateTopic(topic) => Decision::Created(self.create_topic(topic)),
             Command::DeleteTopic { id } => Decision::Deleted(self.delete_topic(*id)),
+            Command::GrowTopic { id, partitions } => Decision::Grown(self.grow_topic(*id, *partitions)),
+            Command::ConfigureTopic { id, configs } => Decision::Configured(self.configure_topic(*id, configs)),
+            Command::ConfigureBroker { broker, configs } => {
+                self.configure_broker(*broker, configs);
+                Decision::BrokerConfigured
+            }
             Command::ReserveProducerIds { end } => {
                 let start = self.scalars.producer_ids_end;
                 self.scalars.producer_ids_end = start.max(*end);
@@ -272,10 +285,12 @@ impl Ledger {
             self.producers.digest(),
             self.windows.table.digest(),
         ];
-        // Groups came later: a state without any has the digest that it always had.
+        // Groups came later, and settings of brokers: a state without any has the digest that it always had.
         let groups = [self.groups.table.digest(), self.groups.offsets.digest()];
         let groups = if self.groups.table.count() > 0 { &groups[..] } else { &[] };
-        sums.iter().chain(groups).for_each(|sum| bytes.extend_from_slice(&sum.to_le_bytes()));
+        let brokers = [self.brokers.digest()];
+        let brokers = if self.brokers.count() > 0 { &brokers[..] } else { &[] };
+        sums.iter().chain(groups).chain(brokers).for_each(|sum| bytes.extend_from_slice(&sum.to_le_bytes()));
         hash(0, &bytes)
     }
 }

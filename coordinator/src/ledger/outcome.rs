@@ -29,6 +29,12 @@ pub enum Decision {
     Created(Result<TopicRecord, Refusal>),
     /// The topic that is no more, or why not.
     Deleted(Result<TopicRecord, Refusal>),
+    /// The topic with its new partitions, or why not.
+    Grown(Result<TopicRecord, Refusal>),
+    /// The topic as it is set up now, or why not.
+    Configured(Result<TopicRecord, Refusal>),
+    /// A broker's settings are these now.
+    BrokerConfigured,
     /// Producer ids that may be handed out.
     Reserved(Range<i64>),
     /// Answers in the order of the batches, and the extents of those that were accepted.

@@ -1,20 +1,16 @@
-//! Topics that come and go, first offsets that move up, producers that fall silent.
+//! Topics that go, first offsets that move up, producers that fall silent.
 //!
 //! A removal is decided at once and carried out a piece at a time: each command sweeps at most [`SWEEP_MAX`] entries
 //! that the ones before it left behind, so that deleting ten million extents stalls nobody.
 
-use std::sync::Arc;
-
 use apus_core::error::Refusal;
 use apus_core::extent::Home;
 use apus_core::ids::{Lsn, PackId, TopicId};
-use apus_core::limits;
 use apus_core::message::Trim;
 
 use super::Ledger;
 use super::extents::Packed;
 use super::topics::{Partition, TopicRecord};
-use crate::command::CreateTopic;
 
 /// Extents and producers that one command sweeps at most: at 0.1 us each, a millisecond or two.
 pub const SWEEP_MAX: usize = 16_384;
@@ -51,30 +47,6 @@ impl Removed {
 }
 
 impl Ledger {
-    pub(super) fn create_topic(&mut self, topic: &CreateTopic) -> Result<TopicRecord, Refusal> {
-        if topic.id.is_zero() || topic.name.is_empty() || topic.partitions == 0 {
-            return Err(Refusal::InvalidRequest);
-        }
-        if self.by_name.contains_key(&topic.name) || self.by_id.contains_key(&topic.id) {
-            return Err(Refusal::TopicAlreadyExists);
-        }
-        let first = self.partitions.end();
-        let fits = self.partitions.count() + u64::from(topic.partitions) <= limits::PARTITIONS_MAX;
-        if !fits || first.checked_add(topic.partitions).is_none() {
-            return Err(Refusal::KafkaStorageError);
-        }
-        let lsn = self.scalars.lsn;
-        let state = TopicRecord::of(topic, first);
-        let number = self.topics.insert(lsn, state.clone());
-        for expected in first..first + topic.partitions {
-            let partition = self.partitions.insert(lsn, Partition::new(number));
-            assert!(partition == expected, "partitions are numbered in order");
-        }
-        self.by_id.insert(topic.id, number);
-        self.by_name.insert(Arc::clone(&topic.name), number);
-        Ok(state)
-    }
-
     pub(super) fn delete_topic(&mut self, id: TopicId) -> Result<TopicRecord, Refusal> {
         let number = self.by_id.remove(&id).ok_or(Refusal::UnknownTopicId)?;
         let lsn = self.scalars.lsn;

@@ -14,8 +14,10 @@ use crate::command::{Corrupt, CreateTopic, TopicKind};
 /// | --- | --- | --- | --- | --- |
 /// | 16 | id | | 4 | first partition |
 /// | text | name | | 4 | partitions |
-/// | 1 | 0 diskless, 1 classic | | 4 | configs |
+/// | 1 | 0 diskless, 1 classic; 2 more where it grew | | 4 | configs |
 /// | 2 | replication factor | | text, text | key and value of each, by key |
+///
+/// and where it grew 4 bytes of how often, then for each time first partition and partitions (4 each).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TopicRecord {
     /// Its id, never zero.
@@ -26,13 +28,37 @@ pub struct TopicRecord {
     pub kind: TopicKind,
     /// As the creator asked.
     pub replication_factor: i16,
-    /// The ledger's number of its partition 0; the others follow.
-    pub first: PartitionId,
-    /// How many partitions.
-    pub partitions: u32,
-    /// What the creator set, by key.
-    pub configs: Arc<BTreeMap<String, String>>,
+    /// The partitions that it was created with.
+    created: Span,
+    details: Arc<Details>,
 }
+
+// How many records a page holds follows from their size, and numbers follow from pages: stored snapshots rely on it.
+const _: () = assert!(size_of::<Option<TopicRecord>>() == 56);
+
+/// Partitions whose numbers follow each other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Span {
+    first: u32,
+    partitions: u32,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Details {
+    configs: BTreeMap<String, String>,
+    /// The partitions that came later, in the order of Kafka's indexes.
+    grown: Vec<Span>,
+}
+
+impl Span {
+    fn read(bytes: &mut Cursor<'_>) -> Result<Span, Corrupt> {
+        let span = Span { first: bytes.u32()?, partitions: bytes.u32()? };
+        let end = span.first.checked_add(span.partitions);
+        if end.is_some() { Ok(span) } else { Err(Corrupt::Value("a topic's partitions")) }
+    }
+}
+
+const GREW: u8 = 2;
 
 impl TopicRecord {
     pub(crate) fn of(topic: &CreateTopic, first: u32) -> TopicRecord {
@@ -41,59 +67,106 @@ impl TopicRecord {
             name: Arc::clone(&topic.name),
             kind: topic.kind,
             replication_factor: topic.replication_factor,
-            first: PartitionId(first),
-            partitions: topic.partitions,
-            configs: Arc::new(topic.configs.clone()),
+            created: Span { first, partitions: topic.partitions },
+            details: Arc::new(Details { configs: topic.configs.clone(), grown: Vec::new() }),
         }
     }
 
-    /// Its partitions, by Kafka's index.
-    pub fn partition_ids(&self) -> impl Iterator<Item = PartitionId> + use<> {
-        (self.first.0..self.first.0 + self.partitions).map(PartitionId)
+    /// What was set, by key.
+    #[must_use]
+    pub fn configs(&self) -> &BTreeMap<String, String> {
+        &self.details.configs
+    }
+
+    /// How many partitions it has.
+    #[must_use]
+    pub fn partitions(&self) -> u32 {
+        self.spans().map(|span| span.partitions).sum()
+    }
+
+    /// The ledger's numbers of its partitions, by Kafka's index.
+    pub fn partition_ids(&self) -> impl Iterator<Item = PartitionId> + '_ {
+        self.spans().flat_map(|span| span.first..span.first + span.partitions).map(PartitionId)
+    }
+
+    /// Kafka's index of a partition, by its number.
+    #[must_use]
+    pub fn index_of(&self, partition: PartitionId) -> Option<i32> {
+        let mut before = 0;
+        for span in self.spans() {
+            if let Some(inside) = partition.0.checked_sub(span.first).filter(|inside| *inside < span.partitions) {
+                return i32::try_from(before + inside).ok();
+            }
+            before += span.partitions;
+        }
+        None
+    }
+
+    fn spans(&self) -> impl Iterator<Item = &Span> {
+        std::iter::once(&self.created).chain(&self.details.grown)
+    }
+
+    /// So many partitions more, with these numbers.
+    pub(crate) fn grow(&mut self, first: u32, partitions: u32) {
+        assert!(partitions > 0);
+        Arc::make_mut(&mut self.details).grown.push(Span { first, partitions });
+    }
+
+    /// All that is set from now on.
+    pub(crate) fn configure(&mut self, configs: &BTreeMap<String, String>) {
+        Arc::make_mut(&mut self.details).configs.clone_from(configs);
     }
 }
 
 impl Record for TopicRecord {
     fn write(&self, out: &mut Vec<u8>) {
+        let Details { configs, grown } = &*self.details;
         out.extend_from_slice(&self.id.0);
         put_text(out, &self.name);
-        out.push(match self.kind {
+        let kind = match self.kind {
             TopicKind::Diskless => 0,
             TopicKind::Classic => 1,
-        });
+        };
+        out.push(if grown.is_empty() { kind } else { kind | GREW });
         out.extend_from_slice(&self.replication_factor.to_le_bytes());
-        out.extend_from_slice(&self.first.0.to_le_bytes());
-        out.extend_from_slice(&self.partitions.to_le_bytes());
-        out.extend_from_slice(&(self.configs.len() as u32).to_le_bytes());
-        for (key, value) in self.configs.iter() {
+        out.extend_from_slice(&self.created.first.to_le_bytes());
+        out.extend_from_slice(&self.created.partitions.to_le_bytes());
+        out.extend_from_slice(&(configs.len() as u32).to_le_bytes());
+        for (key, value) in configs {
             put_text(out, key);
             put_text(out, value);
+        }
+        if !grown.is_empty() {
+            out.extend_from_slice(&(grown.len() as u32).to_le_bytes());
+        }
+        for span in grown {
+            out.extend_from_slice(&span.first.to_le_bytes());
+            out.extend_from_slice(&span.partitions.to_le_bytes());
         }
     }
 
     fn read(bytes: &mut Cursor<'_>) -> Result<TopicRecord, Corrupt> {
-        let mut topic = TopicRecord {
-            id: Uuid(bytes.array()?),
-            name: bytes.text()?,
-            kind: match bytes.u8()? {
-                0 => TopicKind::Diskless,
-                1 => TopicKind::Classic,
-                _ => return Err(Corrupt::Value("a topic's kind")),
-            },
-            replication_factor: bytes.i16()?,
-            first: PartitionId(bytes.u32()?),
-            partitions: bytes.u32()?,
-            configs: Arc::default(),
-        };
-        if topic.first.0.checked_add(topic.partitions).is_none() {
-            return Err(Corrupt::Value("a topic's partitions"));
-        }
-        let mut configs = BTreeMap::new();
+        let (id, name, kind) = (Uuid(bytes.array()?), bytes.text()?, bytes.u8()?);
+        let replication_factor = bytes.i16()?;
+        let created = Span::read(bytes)?;
+        let mut details = Details::default();
         for _ in 0..bytes.u32()? {
-            configs.insert(bytes.text()?.to_string(), bytes.text()?.to_string());
+            details.configs.insert(bytes.text()?.to_string(), bytes.text()?.to_string());
         }
-        topic.configs = Arc::new(configs);
-        Ok(topic)
+        if kind & GREW != 0 {
+            for _ in 0..bytes.u32()? {
+                details.grown.push(Span::read(bytes)?);
+            }
+            if details.grown.is_empty() || details.grown.iter().any(|span| span.partitions == 0) {
+                return Err(Corrupt::Value("a topic that grew by nothing"));
+            }
+        }
+        let kind = match kind & !GREW {
+            0 => TopicKind::Diskless,
+            1 => TopicKind::Classic,
+            _ => return Err(Corrupt::Value("a topic's kind")),
+        };
+        Ok(TopicRecord { id, name, kind, replication_factor, created, details: Arc::new(details) })
     }
 }
 

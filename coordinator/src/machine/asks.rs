@@ -25,6 +25,15 @@ impl Leader {
             Ask::DeleteTopics(request) => {
                 return self.delete_topics(core, ticket, request, turn).map(Ask::DeleteTopics);
             }
+            Ask::CreatePartitions(request) => {
+                return self.create_partitions(core, ticket, request, turn).map(Ask::CreatePartitions);
+            }
+            Ask::AlterConfigs(request) => {
+                return self.alter_configs(core, ticket, request, turn).map(Ask::AlterConfigs);
+            }
+            Ask::DeleteRecords(wanted) => {
+                return self.delete_records(core, ticket, wanted, turn).map(Ask::DeleteRecords);
+            }
             Ask::InitProducer => match self.draw_producer(turn) {
                 Ok(id) => Answer::InitProducer(Ok(id)),
                 Err(Room::Soon) => return Some(Ask::InitProducer),

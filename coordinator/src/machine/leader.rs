@@ -11,10 +11,10 @@ use bytes::Bytes;
 
 use apus_core::catalog::Topic;
 use apus_core::config::Config;
-use apus_core::ids::{CoreId, Incarnation, Lsn, ProducerId, Ticket, TopicId, Uuid};
+use apus_core::ids::{BrokerId, CoreId, Incarnation, Lsn, ProducerId, Ticket, TopicId, Uuid};
 use apus_core::message::{Answer, Message};
 use apus_core::time::Instant;
-use apus_core::turn::Turn;
+use apus_core::turn::{Level, Turn};
 use apus_core::world::{DiskFailure, DiskReply, Etag, StoreReply};
 
 use super::groups::Membership;
@@ -64,7 +64,10 @@ pub(crate) enum Phase {
 /// A leading coordinator.
 #[derive(Debug)]
 pub struct Leader {
+    /// With what was changed at run time.
     pub(crate) config: CoordinatorConfig,
+    /// The broker's settings without it.
+    pub(crate) started: Arc<Config>,
     pub(crate) cluster_id: Arc<str>,
     pub(crate) phase: Phase,
     pub(crate) ledger: Ledger,
@@ -113,7 +116,9 @@ impl Leader {
         };
         let journal = Journal::new(config.journal, author, &replayed.tail, &replayed.segments, turn.now);
         assert!(journal.applied() >= replayed.ledger.lsn(), "the ledger is ahead of its journal");
-        let topics = replayed.ledger.topics().map(|record| (record.id, topic_of(record, &config.node))).collect();
+        let started = Arc::clone(&config.node);
+        let node = changed(&started, config.broker, &replayed.ledger, turn);
+        let topics = replayed.ledger.topics().map(|record| (record.id, topic_of(record, &node))).collect();
         let rules = Rules::of(&config.node);
         let first_id = replayed.ledger.producer_ids_end();
         Leader {
@@ -137,7 +142,8 @@ impl Leader {
             inline: replayed.inline,
             ledger: replayed.ledger,
             owner,
-            config: config.clone(),
+            config: CoordinatorConfig { node, ..config.clone() },
+            started,
         }
     }
 
@@ -388,23 +394,38 @@ fn writes(message: &Message) -> bool {
     use apus_core::message::Ask;
     match message {
         Message::Commit(_) => true,
-        Message::Ask { ask: Ask::Group(ask), .. } => ask.writes(),
-        Message::Ask { ask, .. } => matches!(ask, Ask::CreateTopics(_) | Ask::DeleteTopics(_) | Ask::InitProducer),
+        Message::Ask { ask, .. } => match ask {
+            Ask::CreateTopics(_) | Ask::DeleteTopics(_) | Ask::CreatePartitions(_) => true,
+            Ask::AlterConfigs(_) | Ask::DeleteRecords(_) | Ask::InitProducer => true,
+            Ask::Open(_) | Ask::Locate { .. } | Ask::Offset { .. } => false,
+            Ask::Group(ask) => ask.writes(),
+        },
         _ => false,
+    }
+}
+
+/// What a broker was started with, under what was changed since. Settings that this binary no longer accepts give way.
+pub(crate) fn changed(started: &Arc<Config>, broker: BrokerId, ledger: &Ledger, turn: &mut Turn) -> Arc<Config> {
+    match started.changed(&ledger.broker_configs(Some(broker)), &ledger.broker_configs(None)) {
+        Ok(config) => Arc::new(config),
+        Err(refused) => {
+            turn.note(Level::Warn, format!("settings changed at run time are without effect: {}", refused.message));
+            Arc::clone(started)
+        }
     }
 }
 
 /// A topic as cores see it. Settings that this binary no longer accepts give way to the broker's.
 pub(crate) fn topic_of(record: &crate::ledger::TopicRecord, node: &Config) -> Arc<Topic> {
     use apus_core::config::TopicConfig;
-    let resolved = TopicConfig::resolve(&record.configs, node);
+    let resolved = TopicConfig::resolve(record.configs(), node);
     let config = resolved.or_else(|_| TopicConfig::resolve(&BTreeMap::new(), node));
     Arc::new(Topic {
         id: record.id,
         name: Arc::clone(&record.name),
         partitions: record.partition_ids().collect(),
         replication_factor: record.replication_factor,
-        overrides: (*record.configs).clone(),
+        overrides: record.configs().clone(),
         config: config.expect("the broker's own defaults were checked at its start"),
     })
 }

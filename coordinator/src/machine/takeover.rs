@@ -93,7 +93,8 @@ impl Leader {
         };
         self.outbox.say(lsn, To::All, Message::Began(began));
         let changes = self.topics.values().map(|topic| CatalogChange::Set(Arc::clone(topic)));
-        let update = CatalogUpdate { lsn, changes: changes.collect() };
+        let config = CatalogChange::Config(Arc::clone(&self.config.node));
+        let update = CatalogUpdate { lsn, changes: changes.chain([config]).collect() };
         self.outbox.say(lsn, To::All, Message::Catalog(Arc::new(update)));
         self.outbox.release(lsn, turn);
     }

@@ -19,9 +19,10 @@ use apus_core::turn::Turn;
 use super::creation::{self, Plan};
 use super::leader::{Leader, topic_of};
 use super::outbox::To;
-use crate::command::{self, Command, CreateTopic, Envelope, TopicKind};
+use super::prepared::Prepared;
+use crate::command::{Command, CreateTopic, TopicKind};
 use crate::journal::{Claim, Room};
-use crate::ledger::Decision;
+use crate::ledger::{Decision, TopicRecord};
 
 impl Leader {
     /// Creates what may be created; hands the request back where it must wait for a segment.
@@ -34,14 +35,11 @@ impl Leader {
     ) -> Option<CreateTopicsRequest> {
         let plans = self.plans(&request);
         let mut decided = Vec::with_capacity(plans.len());
-        let mut wanted = 0;
         for (topic, plan) in request.topics.iter().zip(plans) {
-            let prepared = plan.and_then(|plan| prepare(topic, plan, turn));
-            wanted += prepared.as_ref().map_or(0, |(frame, ..)| frame.len() as u64);
-            decided.push(prepared);
+            decided.push(plan.and_then(|plan| prepare(topic, plan, turn)));
         }
-        // All of a request or none: its commands share one promise of room.
-        let room = if request.validate_only { Room::Yes } else { self.journal.room(wanted, None, Claim::Client) };
+        let commands = decided.iter().flatten().map(|(prepared, _)| prepared);
+        let room = if request.validate_only { Room::Yes } else { self.room_for(commands, Claim::Client) };
         if room == Room::Soon {
             return Some(request);
         }
@@ -50,10 +48,8 @@ impl Leader {
         for (topic, decided) in request.topics.iter().zip(decided) {
             let result = match decided {
                 Ok(_) if room == Room::No => Err(full()),
-                Ok((_, _, plan)) if request.validate_only => self.created(Uuid::ZERO, plan),
-                Ok((frame, envelope, plan)) => {
-                    self.create(&envelope, frame, &mut changes).and_then(|id| self.created(id, plan))
-                }
+                Ok((_, plan)) if request.validate_only => self.created(Uuid::ZERO, plan),
+                Ok((prepared, plan)) => self.create(prepared, &mut changes).and_then(|id| self.created(id, plan)),
                 Err(refused) => Err(refused),
             };
             topics.push(CreatedTopic { name: Arc::clone(&topic.name), result });
@@ -110,19 +106,18 @@ impl Leader {
         }
     }
 
-    fn create(
-        &mut self,
-        envelope: &Envelope,
-        frame: Vec<u8>,
-        changes: &mut Vec<CatalogChange>,
-    ) -> Result<TopicId, Refused> {
-        let (_, outcome) = self.record(envelope, frame, None);
-        let Decision::Created(created) = outcome.decision else { unreachable!("a creation ends as one") };
-        let topic = topic_of(&created?, &self.config.node);
-        let id = topic.id;
-        self.topics.insert(id, Arc::clone(&topic));
+    fn create(&mut self, prepared: Prepared, changes: &mut Vec<CatalogChange>) -> Result<TopicId, Refused> {
+        let Decision::Created(created) = self.apply(prepared).1 else { unreachable!("a creation ends as one") };
+        let created = created?;
+        self.set_topic(&created, changes);
+        Ok(created.id)
+    }
+
+    /// The topic is there, or is different: every core is to learn it.
+    pub(crate) fn set_topic(&mut self, record: &TopicRecord, changes: &mut Vec<CatalogChange>) {
+        let topic = topic_of(record, &self.config.node);
+        self.topics.insert(topic.id, Arc::clone(&topic));
         changes.push(CatalogChange::Set(topic));
-        Ok(id)
     }
 
     fn created(&self, id: TopicId, plan: Plan) -> Result<Created, Refused> {
@@ -140,19 +135,25 @@ impl Leader {
         turn: &mut Turn,
     ) -> Option<DeleteTopicsRequest> {
         let found = self.deletable(&request);
-        // One command is far below this.
-        let wanted = found.iter().flatten().count() as u64 * 256;
-        let room = self.journal.room(wanted, None, Claim::Upkeep);
-        if room == Room::Soon && wanted > 0 {
+        let delete = |topic: Arc<Topic>| (Prepared::new(Command::DeleteTopic { id: topic.id }, turn), topic);
+        let found: Vec<_> = found.into_iter().map(|found| found.map(delete)).collect();
+        let room = self.room_for(found.iter().flatten().map(|(prepared, _)| prepared), Claim::Upkeep);
+        if room == Room::Soon {
             return Some(request);
         }
         let mut changes = Vec::new();
         let mut topics = Vec::with_capacity(found.len());
         for (wanted, found) in request.topics.iter().zip(found) {
             topics.push(match found {
-                Ok(topic) => {
-                    let result = self.delete(&topic, room, &mut changes, turn);
-                    DeletedTopic { name: Some(Arc::clone(&topic.name)), id: topic.id, result }
+                Ok((prepared, topic)) => {
+                    let result = if room == Room::Yes { Ok(()) } else { Err(full()) };
+                    let deleted = DeletedTopic { name: Some(Arc::clone(&topic.name)), id: topic.id, result };
+                    if deleted.result.is_ok() {
+                        self.apply(prepared);
+                        self.topics.remove(&topic.id);
+                        changes.push(CatalogChange::Remove(topic));
+                    }
+                    deleted
                 }
                 Err(refused) => DeletedTopic { name: wanted.name.clone(), id: wanted.id, result: Err(refused) },
             });
@@ -177,40 +178,24 @@ impl Leader {
         if !self.config.node.delete_topics {
             return Err(Refused::new(Refusal::TopicDeletionDisabled, "Topic deletion is disabled."));
         }
-        let (found, refusal, message) = match wanted {
-            TopicRef::Name(name) => (
-                self.topics.values().find(|topic| topic.name == *name),
-                Refusal::UnknownTopicOrPartition,
-                "This server does not host this topic-partition.",
-            ),
+        match wanted {
+            TopicRef::Name(name) => self.topic_named(name),
             TopicRef::Id(id) => {
-                (self.topics.get(id), Refusal::UnknownTopicId, "This server does not host this topic ID.")
+                let message = "This server does not host this topic ID.";
+                self.topics.get(id).cloned().ok_or_else(|| Refused::new(Refusal::UnknownTopicId, message))
             }
-        };
-        found.cloned().ok_or_else(|| Refused::new(refusal, message))
-    }
-
-    fn delete(
-        &mut self,
-        topic: &Arc<Topic>,
-        room: Room,
-        changes: &mut Vec<CatalogChange>,
-        turn: &mut Turn,
-    ) -> Result<(), Refused> {
-        if room == Room::No {
-            return Err(full());
         }
-        let envelope = Envelope::internal(turn.wall.0, Command::DeleteTopic { id: topic.id });
-        let mut frame = Vec::new();
-        command::encode(&envelope, &mut frame);
-        self.record(&envelope, frame, None);
-        self.topics.remove(&topic.id);
-        changes.push(CatalogChange::Remove(Arc::clone(topic)));
-        Ok(())
     }
 
     /// Tells every core what changed; the answer waits until each has applied it.
-    fn publish(&mut self, changes: Vec<CatalogChange>, core: CoreId, ticket: Ticket, answer: Answer, turn: &mut Turn) {
+    pub(crate) fn publish(
+        &mut self,
+        changes: Vec<CatalogChange>,
+        core: CoreId,
+        ticket: Ticket,
+        answer: Answer,
+        turn: &mut Turn,
+    ) {
         if changes.is_empty() {
             self.answer(core, ticket, answer, turn);
             return;
@@ -223,7 +208,7 @@ impl Leader {
 }
 
 /// The command of a topic that may be created.
-fn prepare(topic: &NewTopic, plan: Plan, turn: &mut Turn) -> Result<(Vec<u8>, Envelope, Plan), Refused> {
+fn prepare(topic: &NewTopic, plan: Plan, turn: &mut Turn) -> Result<(Prepared, Plan), Refused> {
     let create = CreateTopic {
         id: Uuid::random(turn.rng.bits128()),
         name: Arc::clone(&topic.name),
@@ -232,15 +217,16 @@ fn prepare(topic: &NewTopic, plan: Plan, turn: &mut Turn) -> Result<(Vec<u8>, En
         replication_factor: plan.replication_factor,
         configs: plan.configs.clone(),
     };
-    let envelope = Envelope::internal(turn.wall.0, Command::CreateTopic(create));
-    let mut frame = Vec::new();
-    command::encode(&envelope, &mut frame);
-    if frame.len() as u64 > limits::COMMAND_BYTES_MAX {
-        return Err(Refused::new(Refusal::InvalidConfig, "The configs of the topic are too large."));
-    }
-    Ok((frame, envelope, plan))
+    let prepared = Prepared::new(Command::CreateTopic(create), turn);
+    if prepared.bytes() > limits::COMMAND_BYTES_MAX { Err(too_large()) } else { Ok((prepared, plan)) }
 }
 
-fn full() -> Refused {
+/// More configs than a command may hold.
+pub(super) fn too_large() -> Refused {
+    Refused::new(Refusal::InvalidConfig, "The configs of the topic are too large.")
+}
+
+/// Nothing can be journaled.
+pub(super) fn full() -> Refused {
     Refused::new(Refusal::KafkaStorageError, "The broker's journal is full.")
 }

@@ -12,6 +12,7 @@
 use apus_core::ids::{Incarnation, Lsn};
 
 use crate::ledger::Ledger;
+use crate::ledger::brokers::BrokerRecord;
 use crate::ledger::extents::Packed;
 use crate::ledger::group::Group;
 use crate::ledger::group_offset::Committed;
@@ -46,6 +47,7 @@ pub struct Snapshot {
     windows: Pages<Window>,
     groups: Pages<Group>,
     group_offsets: Leaves<Committed>,
+    brokers: Pages<BrokerRecord>,
 }
 
 impl Snapshot {
@@ -64,6 +66,7 @@ impl Snapshot {
             windows: ledger.windows.table.pages().to_vec(),
             groups: ledger.groups.table.pages().to_vec(),
             group_offsets: ledger.groups.offsets.leaves().to_vec(),
+            brokers: ledger.brokers.pages().to_vec(),
         }
     }
 
@@ -123,6 +126,7 @@ impl Snapshot {
             .chain(of(Container::Windows, part::page_changes(&self.windows)))
             .chain(of(Container::Groups, part::page_changes(&self.groups)))
             .chain(of(Container::GroupOffsets, part::leaf_changes(&self.group_offsets)))
+            .chain(of(Container::Brokers, part::page_changes(&self.brokers)))
     }
 
     /// One part, encoded.
@@ -137,6 +141,7 @@ impl Snapshot {
             Container::Windows => part::encode_pages(id, &self.windows),
             Container::Groups => part::encode_pages(id, &self.groups),
             Container::GroupOffsets => part::encode_leaves(id, &self.group_offsets),
+            Container::Brokers => part::encode_pages(id, &self.brokers),
         };
         Part::new(id, self.scalars.incarnation, self.scalars.lsn, bytes)
     }

@@ -4,12 +4,12 @@
 //!
 //! | bytes | field |
 //! | --- | --- |
-//! | 1 | container: 0 topics, 1 partitions, 2 extents, 3 objects, 4 producers, 5 windows, 6 groups, 7 their offsets |
+//! | 1 | container: 0 topics, 1 partitions, 2 extents, 3 objects, 4 producers, 5 windows, 6 groups, 7 their offsets, 8 brokers |
 //! | 4 | group: the part's first page is page `16 * group` of the container |
 //! | 1 | pages that follow |
 //!
 //! then for each page 4 bytes of how many entries, and these in order. In a table (topics, partitions, objects, windows,
-//! groups) an entry is 1 byte that says whether it is there, then the record; in a shelf (extents, producers, offsets) just the record.
+//! groups, brokers) an entry is 1 byte that says whether it is there, then the record; in a shelf (extents, producers, offsets) just the record.
 //! The records are described where they are encoded, in the ledger.
 
 use std::sync::Arc;
@@ -46,10 +46,11 @@ pub enum Container {
     Windows,
     Groups,
     GroupOffsets,
+    Brokers,
 }
 
 impl Container {
-    const ALL: [Container; 8] = [
+    const ALL: [Container; 9] = [
         Container::Topics,
         Container::Partitions,
         Container::Extents,
@@ -58,6 +59,7 @@ impl Container {
         Container::Windows,
         Container::Groups,
         Container::GroupOffsets,
+        Container::Brokers,
     ];
 
     pub(super) fn read(bytes: &mut Cursor<'_>) -> Result<Container, Corrupt> {

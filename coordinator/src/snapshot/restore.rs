@@ -14,7 +14,7 @@ use crate::ledger::table::Table;
 pub fn restore<P: AsRef<[u8]>>(manifest: &Manifest, parts: impl IntoIterator<Item = P>) -> Result<Ledger, Corrupt> {
     let (mut topics, mut partitions, mut objects, mut windows) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     let (mut extents, mut producers) = (Vec::new(), Vec::new());
-    let (mut groups, mut group_offsets) = (Vec::new(), Vec::new());
+    let (mut groups, mut group_offsets, mut brokers) = (Vec::new(), Vec::new(), Vec::new());
     let mut parts = parts.into_iter();
     let changed = manifest.lsn();
     for entry in manifest.parts() {
@@ -30,6 +30,7 @@ pub fn restore<P: AsRef<[u8]>>(manifest: &Manifest, parts: impl IntoIterator<Ite
             Container::Windows => decode_pages(payload, group, changed, &mut windows)?,
             Container::Groups => decode_pages(payload, group, changed, &mut groups)?,
             Container::GroupOffsets => decode_leaves(payload, group, changed, &mut group_offsets)?,
+            Container::Brokers => decode_pages(payload, group, changed, &mut brokers)?,
         }
     }
     let contradiction = || Corrupt::Value("entries that contradict each other");
@@ -42,6 +43,7 @@ pub fn restore<P: AsRef<[u8]>>(manifest: &Manifest, parts: impl IntoIterator<Ite
         windows: Table::restore(true, windows, None).ok_or_else(contradiction)?,
         groups: Table::restore(true, groups, None).ok_or_else(contradiction)?,
         group_offsets: Shelf::restore(group_offsets).ok_or_else(contradiction)?,
+        brokers: Table::restore(true, brokers, None).ok_or_else(contradiction)?,
     };
     let ledger = Ledger::of(manifest.scalars.clone(), containers).ok_or_else(contradiction)?;
     if ledger.digest() == manifest.digest() { Ok(ledger) } else { Err(Corrupt::Value("the digest")) }

@@ -233,7 +233,7 @@ impl Leader {
                 let piece = Piece {
                     partition: placed.partition,
                     topic: topic.id,
-                    index: (placed.partition.0 - topic.first.0) as i32,
+                    index: topic.index_of(placed.partition).expect("a topic knows its partitions"),
                     batches: slices.iter().map(|slice| count_batches(slice)).sum(),
                     offsets: (placed.extent.end - placed.extent.start) as u64,
                     timestamp_max: placed.extent.timestamp_max,

@@ -8,6 +8,7 @@ use apus_coordinator::journal::JournalLimits;
 use apus_coordinator::machine::{Coordinator, CoordinatorConfig, CoordinatorEvent};
 use apus_core::api::{CreateTopicsRequest, DeleteTopicsRequest, NewTopic, TopicRef, TopicToDelete};
 use apus_core::batch::{BatchFacts, BatchHeader, Sequence};
+use apus_core::catalog::Catalog;
 use apus_core::config::{Config, Host, Property, Source};
 use apus_core::extent::{Home, pack_key};
 use apus_core::ids::{BrokerId, CoreId, Incarnation, Lsn, PackId, PartitionId, ProducerId, Ticket, Writer};
@@ -61,6 +62,8 @@ pub struct World {
     pub results: BTreeMap<(u64, u32), Result<i64, apus_core::error::Refusal>>,
     /// Bytes of journal homes, as the cores have them.
     pub pinned: BTreeMap<Lsn, Arc<Pack>>,
+    /// The topics, as the cores have them.
+    pub catalog: Catalog,
     pub resolved: Vec<u64>,
     pub held: u64,
     /// Pauses that the packer was asked for.
@@ -110,6 +113,7 @@ impl World {
             answers: BTreeMap::new(),
             results: BTreeMap::new(),
             pinned: BTreeMap::new(),
+            catalog: Catalog::default(),
             resolved: Vec::new(),
             held: 0,
             pauses: Vec::new(),
@@ -245,6 +249,7 @@ impl World {
         match message {
             Message::Began(began) => self.began = Some(began),
             Message::Catalog(update) => {
+                self.catalog.apply(&update);
                 self.step(CoordinatorEvent::Message(Message::CatalogApplied { core, lsn: update.lsn }));
             }
             Message::Committed(committed) => {
@@ -377,6 +382,17 @@ impl World {
         };
         let request = CreateTopicsRequest { topics: vec![topic], timeout_ms: 1000, validate_only: false };
         self.ask(Ask::CreateTopics(request))
+    }
+
+    /// What is set of a topic, as the cores have it.
+    pub fn overrides(&self, name: &str) -> Vec<(String, String)> {
+        let topic = self.catalog.find(&TopicRef::Name(name.into())).expect("it is there");
+        topic.overrides.clone().into_iter().collect()
+    }
+
+    /// The largest batch that a topic takes, as the cores have it.
+    pub fn message_bytes_max(&self, name: &str) -> u32 {
+        self.catalog.find(&TopicRef::Name(name.into())).expect("it is there").config.max_message_bytes
     }
 
     pub fn delete(&mut self, name: &str) -> Option<Answer> {

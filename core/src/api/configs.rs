@@ -1,8 +1,8 @@
-//! DescribeConfigs. The rows themselves are made by the configuration tables.
+//! DescribeConfigs and IncrementalAlterConfigs. Rows and changes are the configuration tables' own.
 
 use std::sync::Arc;
 
-use crate::config::ConfigRow;
+use crate::config::{ConfigChange, ConfigRow};
 use crate::error::Refused;
 
 /// Which resources to describe.
@@ -47,4 +47,47 @@ pub struct DescribedResource {
     pub name: Arc<str>,
     /// The rows, or why not.
     pub result: Result<Vec<ConfigRow>, Refused>,
+}
+
+/// Kafka's number of the resources that are topics.
+pub const TOPIC_RESOURCE: i8 = 2;
+/// Kafka's number of the resources that are brokers; the empty name is the default of all of them.
+pub const BROKER_RESOURCE: i8 = 4;
+
+/// Settings that are to change.
+#[derive(Clone, Debug)]
+pub struct AlterConfigsRequest {
+    /// By resource; one that stands twice is refused with INVALID_REQUEST.
+    pub resources: Vec<AlterResource>,
+    /// Say what would happen, and do nothing.
+    pub validate_only: bool,
+}
+
+/// What is to change of one resource.
+#[derive(Clone, Debug)]
+pub struct AlterResource {
+    /// Kafka's number of its type.
+    pub kind: i8,
+    /// Its name.
+    pub name: Arc<str>,
+    /// By key; one that stands twice is refused with INVALID_REQUEST.
+    pub changes: Vec<ConfigChange>,
+}
+
+/// What became of it.
+#[derive(Clone, Debug)]
+pub struct AlterConfigsResponse {
+    /// In the request's order.
+    pub resources: Vec<AlteredResource>,
+}
+
+/// What became of one resource.
+#[derive(Clone, Debug)]
+pub struct AlteredResource {
+    /// As asked.
+    pub kind: i8,
+    /// As asked.
+    pub name: Arc<str>,
+    /// Done, or why not.
+    pub result: Result<(), Refused>,
 }

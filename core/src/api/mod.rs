@@ -13,8 +13,10 @@ mod group_offsets;
 mod groups;
 mod metadata;
 mod offsets;
+mod partitions;
 mod produce;
 mod producers;
+mod records;
 mod refusals;
 mod topics;
 
@@ -25,8 +27,10 @@ pub use group_offsets::*;
 pub use groups::*;
 pub use metadata::*;
 pub use offsets::*;
+pub use partitions::*;
 pub use produce::*;
 pub use producers::*;
+pub use records::*;
 pub use topics::*;
 
 /// What is known of the asker, from the first day.
@@ -77,6 +81,10 @@ pub enum Request {
     DescribeGroups(DescribeGroupsRequest),
     ListGroups(ListGroupsRequest),
     DeleteGroups(DeleteGroupsRequest),
+    CreatePartitions(CreatePartitionsRequest),
+    DescribeTopicPartitions(DescribeTopicPartitionsRequest),
+    DeleteRecords(DeleteRecordsRequest),
+    AlterConfigs(AlterConfigsRequest),
 }
 
 /// The answer to a [`Request`] of the same name.
@@ -103,6 +111,10 @@ pub enum Response {
     DescribeGroups(DescribeGroupsResponse),
     ListGroups(ListGroupsResponse),
     DeleteGroups(DeleteGroupsResponse),
+    CreatePartitions(CreatePartitionsResponse),
+    DescribeTopicPartitions(DescribeTopicPartitionsResponse),
+    DeleteRecords(DeleteRecordsResponse),
+    AlterConfigs(AlterConfigsResponse),
     /// acks=0 and all went well: nothing is sent.
     Silence,
     /// acks=0 and something went wrong: the connection is closed, as Kafka does; the text is for the log.

@@ -46,6 +46,14 @@ impl Response {
             Response::DescribeGroups(answer) => explained(answer.groups.iter().map(|group| &group.result), tell),
             Response::ListGroups(answer) => bare([&answer.result], tell),
             Response::DeleteGroups(answer) => explained(answer.groups.iter().map(|group| &group.result), tell),
+            Response::CreatePartitions(answer) => explained(answer.topics.iter().map(|(_, result)| result), tell),
+            Response::DescribeTopicPartitions(answer) => {
+                answer.topics.iter().filter_map(|topic| topic.refusal).for_each(tell);
+            }
+            Response::DeleteRecords(answer) => {
+                bare(answer.topics.iter().flat_map(|topic| &topic.partitions).map(|(_, result)| result), tell);
+            }
+            Response::AlterConfigs(answer) => explained(answer.resources.iter().map(|one| &one.result), tell),
             Response::Silence | Response::Hangup(_) => {}
         }
     }

@@ -176,7 +176,7 @@ mod tests {
     #[test]
     fn what_is_refused_is_refused_in_kafkas_words() {
         let append = change(ConfigOperation::Append, "retention.ms", Some("1"));
-        let long = "1:1,".repeat(VALUE_BYTES_MAX / 4) + "1:1";
+        let long = "1:1,".repeat(VALUE_BYTES_MAX / 4 + 1) + "1:1";
         let replicas = "leader.replication.throttled.replicas";
         for (changes, refusal, message) in [
             (vec![set("foo", "1")], Refusal::InvalidConfig, "Unknown topic config name: foo"),
@@ -207,7 +207,7 @@ mod tests {
                 "The configuration value cannot be added because it exceeds the maximum value size of 32767 bytes.",
             ),
         ] {
-            assert_eq!(altered(&[], &changes), Err((refusal, message.to_owned())));
+            assert_eq!(altered(&[], &changes).expect_err(message), (refusal, message.to_owned()));
         }
     }
 }

@@ -1,15 +1,17 @@
-//! Requests that the coordinator decides: topics and producer ids.
+//! Requests that the coordinator decides: topics, their partitions and settings, first offsets, producer ids.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::metadata::Awaited;
 use super::{Front, RequestId};
 use crate::api::{
-    CreateTopicsRequest, CreateTopicsResponse, DeleteTopicsRequest, DeleteTopicsResponse, InitProducerIdRequest,
-    InitProducerIdResponse, Response,
+    AlterConfigsRequest, AlterConfigsResponse, CreatePartitionsRequest, CreatePartitionsResponse, CreateTopicsRequest,
+    CreateTopicsResponse, DeleteRecordsRequest, DeleteRecordsResponse, DeleteTopicsRequest, DeleteTopicsResponse,
+    DeletedRecordsTopic, InitProducerIdRequest, InitProducerIdResponse, Response, TopicRef,
 };
 use crate::error::Refusal;
-use crate::ids::{CoreId, ProducerId, Ticket};
+use crate::ids::{CoreId, PartitionId, ProducerId, Ticket};
 use crate::message::{Ask, Message};
 use crate::turn::Turn;
 
@@ -20,6 +22,8 @@ pub enum Waiting {
     Request(RequestId),
     /// A Metadata request whose topics it creates.
     Metadata(RequestId, Awaited),
+    /// A DeleteRecords request whose places are answered in this order, each by its topic and partition in the answer.
+    Records(RequestId, DeleteRecordsResponse, Vec<(usize, usize)>),
 }
 
 /// Questions to the coordinator without an answer yet.
@@ -54,6 +58,7 @@ impl Front {
         match self.asked(ticket) {
             Waiting::Request(id) => self.answer(id, Response::CreateTopics(response)),
             Waiting::Metadata(id, awaited) => self.metadata_created(id, &awaited),
+            Waiting::Records(..) => panic!("{ticket:?} creates nothing"),
         }
     }
 
@@ -64,6 +69,67 @@ impl Front {
     pub(super) fn topics_deleted(&mut self, ticket: Ticket, response: DeleteTopicsResponse) {
         let Waiting::Request(id) = self.asked(ticket) else { panic!("{ticket:?} deletes nothing") };
         self.answer(id, Response::DeleteTopics(response));
+    }
+
+    pub(super) fn create_partitions(&mut self, id: RequestId, request: CreatePartitionsRequest, turn: &mut Turn<'_>) {
+        self.ask(Waiting::Request(id), Ask::CreatePartitions(request), turn);
+    }
+
+    pub(super) fn partitions_created(&mut self, ticket: Ticket, response: CreatePartitionsResponse) {
+        let Waiting::Request(id) = self.asked(ticket) else { panic!("{ticket:?} creates nothing") };
+        self.answer(id, Response::CreatePartitions(response));
+    }
+
+    pub(super) fn alter_configs(&mut self, id: RequestId, request: AlterConfigsRequest, turn: &mut Turn<'_>) {
+        self.ask(Waiting::Request(id), Ask::AlterConfigs(request), turn);
+    }
+
+    pub(super) fn configs_altered(&mut self, ticket: Ticket, response: AlterConfigsResponse) {
+        let Waiting::Request(id) = self.asked(ticket) else { panic!("{ticket:?} alters nothing") };
+        self.answer(id, Response::AlterConfigs(response));
+    }
+
+    pub(super) fn delete_records(&mut self, id: RequestId, request: DeleteRecordsRequest, turn: &mut Turn<'_>) {
+        let mut wanted = Vec::new();
+        let mut places = Vec::new();
+        let mut topics = Vec::with_capacity(request.topics.len());
+        for (topic_at, topic) in request.topics.into_iter().enumerate() {
+            let name = TopicRef::Name(Arc::clone(&topic.name));
+            let mut partitions = Vec::with_capacity(topic.partitions.len());
+            for (partition_at, (index, offset)) in topic.partitions.into_iter().enumerate() {
+                let result = self.deletable(&name, index).map(|partition| {
+                    wanted.push((partition, offset));
+                    places.push((topic_at, partition_at));
+                    -1
+                });
+                partitions.push((index, result));
+            }
+            topics.push(DeletedRecordsTopic { name: topic.name, partitions });
+        }
+        let response = DeleteRecordsResponse { topics };
+        if wanted.is_empty() {
+            return self.answer(id, Response::DeleteRecords(response));
+        }
+        self.ask(Waiting::Records(id, response, places), Ask::DeleteRecords(wanted), turn);
+    }
+
+    /// Where records may be deleted: not where a topic keeps the last one of each key.
+    fn deletable(&self, topic: &TopicRef, index: i32) -> Result<PartitionId, Refusal> {
+        let config = &self.catalog.topic(topic)?.config;
+        let compacted = config.cleanup_compact && !config.cleanup_delete;
+        let partition = self.catalog.partition(topic, index)?;
+        if compacted { Err(Refusal::PolicyViolation) } else { Ok(partition) }
+    }
+
+    pub(super) fn records_deleted(&mut self, ticket: Ticket, results: Vec<Result<i64, Refusal>>) {
+        let Waiting::Records(id, mut response, places) = self.asked(ticket) else {
+            panic!("{ticket:?} deletes nothing")
+        };
+        assert!(places.len() == results.len(), "each place has its answer");
+        for ((topic, partition), result) in places.into_iter().zip(results) {
+            response.topics[topic].partitions[partition].1 = result;
+        }
+        self.answer(id, Response::DeleteRecords(response));
     }
 
     pub(super) fn init_producer_id(&mut self, id: RequestId, request: &InitProducerIdRequest, turn: &mut Turn<'_>) {

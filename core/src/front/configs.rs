@@ -2,15 +2,12 @@
 
 use super::{Front, RequestId};
 use crate::api::{
-    DescribeConfigsRequest, DescribeConfigsResponse, DescribeResource, DescribedResource, Response, TopicRef,
+    BROKER_RESOURCE, DescribeConfigsRequest, DescribeConfigsResponse, DescribeResource, DescribedResource, Response,
+    TOPIC_RESOURCE, TopicRef,
 };
 use crate::config::{self, ConfigRow};
 use crate::error::{Refusal, Refused};
 use crate::topic_name;
-
-/// Kafka's numbers of resource types.
-const TOPIC: i8 = 2;
-const BROKER: i8 = 4;
 
 impl Front {
     pub(super) fn describe_configs(&mut self, id: RequestId, request: &DescribeConfigsRequest) {
@@ -27,18 +24,17 @@ impl Front {
 
     fn rows(&self, resource: &DescribeResource) -> Result<Vec<ConfigRow>, Refused> {
         match resource.kind {
-            TOPIC => {
+            TOPIC_RESOURCE => {
                 topic_name::check(&resource.name)?;
                 let topic = self.catalog.find(&TopicRef::Name(resource.name.clone()));
                 let topic = topic.ok_or(Refusal::UnknownTopicOrPartition)?;
                 config::describe_topic(&topic.overrides, &self.settings.config)
             }
-            // The empty name is the default of all brokers, of which nothing is dynamic.
-            BROKER if resource.name.is_empty() => Ok(Vec::new()),
-            BROKER if *resource.name == *self.settings.broker.0.to_string() => {
+            BROKER_RESOURCE if resource.name.is_empty() => Ok(config::describe_brokers(&self.settings.config)),
+            BROKER_RESOURCE if *resource.name == *self.settings.broker.0.to_string() => {
                 Ok(config::describe_broker(&self.settings.config))
             }
-            BROKER => {
+            BROKER_RESOURCE => {
                 let (broker, name) = (self.settings.broker, &resource.name);
                 let message = format!("Unexpected broker id, expected {broker} or empty string, but received {name}");
                 Err(Refused::new(Refusal::InvalidRequest, message))

@@ -95,7 +95,7 @@ impl Front {
         self.answer_metadata(id, listener, described);
     }
 
-    fn describe(&self, topic: &Arc<Topic>) -> MetadataTopic {
+    pub(super) fn describe(&self, topic: &Arc<Topic>) -> MetadataTopic {
         // One broker is all there is: it leads, and it is every replica.
         let broker = self.settings.broker;
         let replicas: Arc<[BrokerId]> = Arc::from([broker]);
@@ -141,7 +141,7 @@ impl Front {
 }
 
 /// A topic that is not there.
-fn missing(topic: &TopicRef) -> MetadataTopic {
+pub(super) fn missing(topic: &TopicRef) -> MetadataTopic {
     let (refusal, name, id) = match topic {
         TopicRef::Id(id) => (unknown(topic), None, *id),
         TopicRef::Name(name) if topic_name::check(name).is_err() => {

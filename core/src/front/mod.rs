@@ -31,6 +31,7 @@ mod group_offsets;
 mod groups;
 mod metadata;
 mod offsets;
+mod partitions;
 mod plan;
 mod produce;
 mod reads;
@@ -61,7 +62,7 @@ pub struct FrontSettings {
     pub cores: u16,
     /// This broker.
     pub broker: BrokerId,
-    /// The configuration, as started.
+    /// The configuration, as started; later with what was changed at run time.
     pub config: Arc<Config>,
     /// This broker as each listener advertises it, in the order of the configuration.
     pub advertised: Vec<Broker>,
@@ -152,6 +153,10 @@ impl Front {
             Request::DescribeGroups(request) => self.ask_group(id, Waiting::Whole, GroupAsk::Describe(request), turn),
             Request::ListGroups(request) => self.ask_group(id, Waiting::Whole, GroupAsk::List(request), turn),
             Request::DeleteGroups(request) => self.ask_group(id, Waiting::Whole, GroupAsk::Delete(request), turn),
+            Request::CreatePartitions(request) => self.create_partitions(id, request, turn),
+            Request::DescribeTopicPartitions(request) => self.describe_topic_partitions(id, &request),
+            Request::DeleteRecords(request) => self.delete_records(id, request, turn),
+            Request::AlterConfigs(request) => self.alter_configs(id, request, turn),
         }
     }
 
@@ -190,6 +195,11 @@ impl Front {
     /// Topics changed. The coordinator is told, since it answers their creator only then.
     pub fn catalog(&mut self, update: &CatalogUpdate, turn: &mut Turn<'_>) {
         self.catalog.apply(update);
+        for change in &update.changes {
+            if let CatalogChange::Config(config) = change {
+                self.settings.config = Arc::clone(config);
+            }
+        }
         let core = self.settings.core;
         turn.send(CoreId(0), Message::CatalogApplied { core, lsn: update.lsn });
     }
@@ -218,6 +228,9 @@ impl Front {
             Answer::InitProducer(result) => self.producer_given(ticket, result),
             Answer::Group(answer) => self.group_answered(ticket, *answer),
             Answer::Opened(_) => panic!("{ticket:?} is a tail's"),
+            Answer::CreatePartitions(response) => self.partitions_created(ticket, response),
+            Answer::AlterConfigs(response) => self.configs_altered(ticket, response),
+            Answer::DeleteRecords(results) => self.records_deleted(ticket, results),
         }
     }
 
@@ -281,6 +294,6 @@ impl Front {
 pub fn removed(update: &CatalogUpdate) -> impl Iterator<Item = &[crate::ids::PartitionId]> {
     update.changes.iter().filter_map(|change| match change {
         CatalogChange::Remove(topic) => Some(&topic.partitions[..]),
-        CatalogChange::Set(_) => None,
+        CatalogChange::Set(_) | CatalogChange::Config(_) => None,
     })
 }

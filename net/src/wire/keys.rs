@@ -1,8 +1,8 @@
 //! The APIs that are served, in one table: dispatch, headers and ApiVersions all read it.
 
 use super::schema::{
-    Message, api_versions, cluster, configs, coordinator, fetch, group_admin, group_offsets, groups, leader_epoch,
-    list_offsets, metadata, produce, producer_id, topics,
+    Message, alter_configs, api_versions, cluster, configs, coordinator, delete_records, fetch, group_admin,
+    group_offsets, groups, leader_epoch, list_offsets, metadata, partitions, produce, producer_id, topics,
 };
 use super::versions::{Format, Versions};
 
@@ -45,12 +45,16 @@ served! {
     ApiVersions: api_versions::ApiVersionsRequest "0-5" shown "0-5";
     CreateTopics: topics::CreateTopicsRequest "2-7" shown "2-7";
     DeleteTopics: topics::DeleteTopicsRequest "1-6" shown "1-6";
+    DeleteRecords: delete_records::DeleteRecordsRequest "0-2" shown "0-2";
     /// Version 6 is unstable in Kafka 4.4.
     InitProducerId: producer_id::InitProducerIdRequest "0-5" shown "0-5";
     OffsetForLeaderEpoch: leader_epoch::OffsetForLeaderEpochRequest "2-4" shown "2-4";
     DescribeConfigs: configs::DescribeConfigsRequest "1-4" shown "1-4";
+    CreatePartitions: partitions::CreatePartitionsRequest "0-3" shown "0-3";
     DeleteGroups: group_admin::DeleteGroupsRequest "0-3" shown "none";
+    IncrementalAlterConfigs: alter_configs::IncrementalAlterConfigsRequest "0-1" shown "0-1";
     DescribeCluster: cluster::DescribeClusterRequest "0-2" shown "0-2";
+    DescribeTopicPartitions: partitions::DescribeTopicPartitionsRequest "0" shown "0";
 }
 
 /// How an API is served.

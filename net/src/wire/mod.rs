@@ -23,13 +23,16 @@ pub mod value;
 pub mod versions;
 pub mod writer;
 
+mod alter_configs;
 mod configs;
+mod delete_records;
 mod fetch;
 mod group_admin;
 mod group_offsets;
 mod groups;
 mod metadata;
 mod offsets;
+mod partitions;
 mod produce;
 mod producer_id;
 mod topic;

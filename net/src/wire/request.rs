@@ -8,7 +8,10 @@ use super::keys::ApiKey;
 use super::reader::Malformed;
 use super::schema::api_versions::ApiVersionsRequest;
 use super::schema::{Message, cluster};
-use super::{configs, fetch, group_admin, group_offsets, groups, metadata, offsets, produce, producer_id, topics};
+use super::{
+    alter_configs, configs, delete_records, fetch, group_admin, group_offsets, groups, metadata, offsets, partitions,
+    produce, producer_id, topics,
+};
 
 /// What a frame asks for, and of whom.
 #[derive(Clone, Debug)]
@@ -64,6 +67,14 @@ fn decode_body<'a>(header: &RequestHeader<'_>, body: &'a [u8], frame: &Bytes) ->
             Request::OffsetForLeaderEpoch(offsets::epoch_request(Message::read(body, version)?))
         }
         ApiKey::DescribeConfigs => Request::DescribeConfigs(configs::request(Message::read(body, version)?)),
+        ApiKey::DeleteRecords => Request::DeleteRecords(delete_records::request(Message::read(body, version)?)),
+        ApiKey::CreatePartitions => {
+            Request::CreatePartitions(partitions::create_request(Message::read(body, version)?))
+        }
+        ApiKey::DescribeTopicPartitions => {
+            Request::DescribeTopicPartitions(partitions::describe_request(Message::read(body, version)?))
+        }
+        ApiKey::IncrementalAlterConfigs => Request::AlterConfigs(alter_configs::request(Message::read(body, version)?)),
         ApiKey::DescribeCluster => {
             let request: cluster::DescribeClusterRequest = Message::read(body, version)?;
             Request::DescribeCluster(metadata::cluster_request(&request))

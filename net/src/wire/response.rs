@@ -6,7 +6,10 @@ use super::header::encode_response_header;
 use super::keys::ApiKey;
 use super::schema::Message;
 use super::writer::{Frame, Writer};
-use super::{configs, fetch, group_admin, group_offsets, groups, metadata, offsets, produce, producer_id, topics};
+use super::{
+    alter_configs, configs, delete_records, fetch, group_admin, group_offsets, groups, metadata, offsets, partitions,
+    produce, producer_id, topics,
+};
 
 /// Writes the answer to a request of this version. Nothing is sent for [`Response::Silence`]; nor for
 /// [`Response::Hangup`], after which the session closes the connection.
@@ -47,6 +50,16 @@ pub fn encode_response(writer: &mut Writer, version: i16, correlation: i32, resp
         }
         Response::ListGroups(answer) => reply.write(ApiKey::ListGroups, &group_admin::list_response(answer)),
         Response::DeleteGroups(answer) => reply.write(ApiKey::DeleteGroups, &group_admin::delete_response(answer)),
+        Response::DeleteRecords(answer) => reply.write(ApiKey::DeleteRecords, &delete_records::response(answer)),
+        Response::CreatePartitions(answer) => {
+            reply.write(ApiKey::CreatePartitions, &partitions::create_response(answer));
+        }
+        Response::DescribeTopicPartitions(answer) => {
+            reply.write(ApiKey::DescribeTopicPartitions, &partitions::describe_response(answer));
+        }
+        Response::AlterConfigs(answer) => {
+            reply.write(ApiKey::IncrementalAlterConfigs, &alter_configs::response(answer));
+        }
         Response::Silence | Response::Hangup(_) => return None,
     }
     Some(writer.finish())

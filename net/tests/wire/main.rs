@@ -1,5 +1,6 @@
 //! The wire codec against Kafka's schemas, against another implementation, and against strangers.
 
+mod admin;
 mod arbitrary;
 mod corpus;
 mod differential;

@@ -10,7 +10,8 @@
 //! | 6 | 1 | [`CommitV1`] | | 12 | 1 | [`DigestV1`] |
 //! | 13 | 1 | [`StoreGroupV1`] | | 15 | 1 | [`CommitOffsetsV1`] |
 //! | 14 | 1 | [`RemoveGroupV1`] | | 16 | 1 | [`RemoveOffsetsV1`] |
-//! | 17 | 1 | [`CloseLivesV1`] | | | | |
+//! | 17 | 1 | [`CloseLivesV1`] | | 20 | 1 | [`GrowTopicV1`] |
+//! | 21 | 1 | [`ConfigureTopicV1`] | | 22 | 1 | [`ConfigureBrokerV1`] |
 //!
 //! A payload is an rkyv archive (little endian, 32-bit relative pointers, no alignment), its root at the end; fields
 //! stand in the order of their declaration.
@@ -22,15 +23,17 @@ use rkyv::{Archive, Deserialize, Serialize};
 use super::frame::Corrupt;
 use super::{Command, Envelope};
 
+mod broker;
 mod bytes;
 mod group;
 mod life;
 mod topic;
 
+pub(super) use broker::ConfigureBrokerV1;
 pub(super) use bytes::{AbandonV1, CommitV1, ObjectsDeletedV1, RehomeV1, TrimV1};
 pub(super) use group::{CommitOffsetsV1, RemoveGroupV1, RemoveOffsetsV1, StoreGroupV1};
 pub(super) use life::{BeginV1, CloseLivesV1, DigestV1, ExpireProducersV1, ReserveProducerIdsV1};
-pub(super) use topic::{CreateTopicV1, DeleteTopicV1};
+pub(super) use topic::{ConfigureTopicV1, CreateTopicV1, DeleteTopicV1, GrowTopicV1};
 
 /// A layout: its frame's type and version, and the way from and to the domain.
 pub(super) trait Stored: Sized {

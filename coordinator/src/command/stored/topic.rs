@@ -48,7 +48,6 @@ impl Stored for CreateTopicV1 {
     }
 
     fn envelope(self) -> Result<Envelope, Corrupt> {
-        let count = self.configs.len();
         let topic = CreateTopic {
             id: Uuid(self.id),
             name: Arc::from(self.name),
@@ -59,16 +58,13 @@ impl Stored for CreateTopicV1 {
             },
             partitions: self.partitions,
             replication_factor: self.replication_factor,
-            configs: self.configs.into_iter().collect::<BTreeMap<_, _>>(),
+            configs: by_key(self.configs)?,
         };
         if topic.id.is_zero() || topic.name.is_empty() {
             return Err(Corrupt::Value("a topic without name or id"));
         }
         if topic.partitions == 0 || u64::from(topic.partitions) > limits::PARTITIONS_MAX {
             return Err(Corrupt::Value("a topic's count of partitions"));
-        }
-        if topic.configs.len() != count {
-            return Err(Corrupt::Value("a config that stands twice"));
         }
         Ok(self.head.with(Command::CreateTopic(topic)))
     }
@@ -94,4 +90,61 @@ impl Stored for DeleteTopicV1 {
     fn envelope(self) -> Result<Envelope, Corrupt> {
         Ok(self.head.with(Command::DeleteTopic { id: Uuid(self.id) }))
     }
+}
+
+/// See [`Command::GrowTopic`].
+#[derive(Archive, Serialize, Deserialize)]
+pub(in crate::command) struct GrowTopicV1 {
+    head: HeadV1,
+    id: [u8; 16],
+    partitions: u32,
+}
+
+impl Stored for GrowTopicV1 {
+    const FRAME: (u16, u16) = (20, 1);
+
+    fn of(envelope: &Envelope) -> Option<GrowTopicV1> {
+        let Command::GrowTopic { id, partitions } = &envelope.command else {
+            return None;
+        };
+        Some(GrowTopicV1 { head: HeadV1::of(envelope), id: id.0, partitions: *partitions })
+    }
+
+    fn envelope(self) -> Result<Envelope, Corrupt> {
+        if u64::from(self.partitions) > limits::PARTITIONS_MAX {
+            return Err(Corrupt::Value("a topic's count of partitions"));
+        }
+        Ok(self.head.with(Command::GrowTopic { id: Uuid(self.id), partitions: self.partitions }))
+    }
+}
+
+/// See [`Command::ConfigureTopic`]. Configs stand in the order of their keys.
+#[derive(Archive, Serialize, Deserialize)]
+pub(in crate::command) struct ConfigureTopicV1 {
+    head: HeadV1,
+    id: [u8; 16],
+    configs: Vec<(String, String)>,
+}
+
+impl Stored for ConfigureTopicV1 {
+    const FRAME: (u16, u16) = (21, 1);
+
+    fn of(envelope: &Envelope) -> Option<ConfigureTopicV1> {
+        let Command::ConfigureTopic { id, configs } = &envelope.command else {
+            return None;
+        };
+        let configs = configs.iter().map(|(key, value)| (key.clone(), value.clone())).collect();
+        Some(ConfigureTopicV1 { head: HeadV1::of(envelope), id: id.0, configs })
+    }
+
+    fn envelope(self) -> Result<Envelope, Corrupt> {
+        let configs = by_key(self.configs)?;
+        Ok(self.head.with(Command::ConfigureTopic { id: Uuid(self.id), configs }))
+    }
+}
+
+pub(super) fn by_key(configs: Vec<(String, String)>) -> Result<BTreeMap<String, String>, Corrupt> {
+    let count = configs.len();
+    let by_key: BTreeMap<String, String> = configs.into_iter().collect();
+    if by_key.len() == count { Ok(by_key) } else { Err(Corrupt::Value("a config that stands twice")) }
 }

@@ -14,10 +14,12 @@
 
 mod declare;
 
+pub mod alter_configs;
 pub mod api_versions;
 pub mod cluster;
 pub mod configs;
 pub mod coordinator;
+pub mod delete_records;
 pub mod fetch;
 pub mod group_admin;
 pub mod group_offsets;
@@ -25,6 +27,7 @@ pub mod groups;
 pub mod leader_epoch;
 pub mod list_offsets;
 pub mod metadata;
+pub mod partitions;
 pub mod produce;
 pub mod producer_id;
 pub mod topics;
@@ -115,4 +118,12 @@ pub const MESSAGES: &[Entry] = entries! {
     group_offsets::OffsetCommitResponse,
     group_offsets::OffsetFetchRequest,
     group_offsets::OffsetFetchResponse,
+    delete_records::DeleteRecordsRequest,
+    delete_records::DeleteRecordsResponse,
+    partitions::CreatePartitionsRequest,
+    partitions::CreatePartitionsResponse,
+    alter_configs::IncrementalAlterConfigsRequest,
+    alter_configs::IncrementalAlterConfigsResponse,
+    partitions::DescribeTopicPartitionsRequest,
+    partitions::DescribeTopicPartitionsResponse,
 };

@@ -1,0 +1,233 @@
+//! Golden files of what came with the administration of topics: commands that let topics grow and set them up anew, and
+//! the snapshot of a topic that grew; settings of brokers that changed at run time, and their snapshot. They hold what [`golden`](golden.rs) holds of everything before them.
+//!
+//! `cargo test -p apus-coordinator --test golden_admin -- --ignored` writes files that are missing, never one that is
+//! there.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use apus_coordinator::command::{self, Command, CreateTopic, Envelope, TopicKind};
+use apus_coordinator::ledger::{Decision, Ledger};
+use apus_coordinator::snapshot::{Manifest, PartEntry, Snapshot, restore};
+use apus_core::error::Refusal;
+use apus_core::ids::{BrokerId, Incarnation, Lsn, PartitionId, Uuid};
+
+const ORDERS: Uuid = Uuid([7; 16]);
+
+fn create(id: Uuid, name: &str, partitions: u32) -> Command {
+    Command::CreateTopic(CreateTopic {
+        id,
+        name: Arc::from(name),
+        kind: TopicKind::Diskless,
+        partitions,
+        replication_factor: 3,
+        configs: configs("60000"),
+    })
+}
+
+fn configs(retention_ms: &str) -> BTreeMap<String, String> {
+    [("retention.ms".to_owned(), retention_ms.to_owned())].into()
+}
+
+/// In an order that makes sense to a ledger: the topic grows behind another one, so its partitions lie apart.
+fn samples() -> Vec<(Option<&'static str>, Envelope)> {
+    let commands = [
+        (None, Command::Begin { incarnation: Incarnation(1), nonce: 5 }),
+        (None, create(ORDERS, "orders", 2)),
+        (None, create(Uuid([8; 16]), "payments", 1)),
+        (Some("grow-topic-v1"), Command::GrowTopic { id: ORDERS, partitions: 4 }),
+        (Some("configure-topic-v1"), Command::ConfigureTopic { id: ORDERS, configs: configs("5") }),
+    ];
+    enveloped(commands, 1_700_000_000_000)
+}
+
+/// What comes behind them.
+fn broker_samples() -> Vec<(Option<&'static str>, Envelope)> {
+    let configure = |broker: Option<i32>, retention_ms: &str| Command::ConfigureBroker {
+        broker: broker.map(BrokerId),
+        configs: [("log.retention.ms".to_owned(), retention_ms.to_owned())].into(),
+    };
+    let commands = [
+        (Some("configure-broker-v1"), configure(Some(1), "7")),
+        (Some("configure-all-brokers-v1"), configure(None, "8")),
+    ];
+    enveloped(commands, 1_700_000_001_000)
+}
+
+fn enveloped<const N: usize>(
+    commands: [(Option<&'static str>, Command); N],
+    mut wall_ms: i64,
+) -> Vec<(Option<&'static str>, Envelope)> {
+    let envelope = |(name, command)| {
+        wall_ms += 1;
+        (name, Envelope { level: 1, principal: Arc::from("User:ANONYMOUS"), wall_ms, command })
+    };
+    commands.into_iter().map(envelope).collect()
+}
+
+/// A state without settings of brokers, and one with them.
+fn ledgers() -> [(&'static str, Ledger); 2] {
+    let mut ledger = Ledger::new();
+    let mut apply = |samples: Vec<(Option<&str>, Envelope)>| {
+        for (_, envelope) in samples {
+            ledger.apply(ledger.lsn().next(), &envelope);
+            ledger.check();
+        }
+        ledger.clone()
+    };
+    [("snapshot-grown-v1", apply(samples())), ("snapshot-brokers-v1", apply(broker_samples()))]
+}
+
+fn ledger() -> Ledger {
+    let [(_, ledger), _] = ledgers();
+    ledger
+}
+
+/// Every golden file's name and what this binary writes for it.
+fn files() -> Vec<(String, Vec<u8>)> {
+    let mut files = Vec::new();
+    for (name, envelope) in samples().into_iter().chain(broker_samples()) {
+        if let Some(name) = name {
+            let mut bytes = Vec::new();
+            command::encode(&envelope, &mut bytes);
+            files.push((format!("{name}.bin"), bytes));
+        }
+    }
+    for (kind, ledger) in ledgers() {
+        let snapshot = Snapshot::of(&ledger);
+        let parts: Vec<_> = snapshot.parts(None).collect();
+        let entries: Vec<PartEntry> = parts.iter().map(|part| part.entry).collect();
+        files.push((format!("{kind}-manifest.bin"), snapshot.manifest(None, &entries).encode().to_vec()));
+        for part in parts {
+            files.push((part_name(kind, &part.entry), part.bytes.to_vec()));
+        }
+    }
+    files
+}
+
+fn part_name(kind: &str, entry: &PartEntry) -> String {
+    format!("{kind}-{}.bin", entry.name().replace('/', "-"))
+}
+
+fn path(name: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("golden").join(name)
+}
+
+#[test]
+fn what_is_written_is_what_was_written() {
+    for (name, bytes) in files() {
+        let stored = fs::read(path(&name)).unwrap_or_else(|why| panic!("{name}: {why}"));
+        assert_eq!(stored, bytes, "{name} changed: add a version instead");
+    }
+}
+
+#[test]
+fn what_was_written_is_readable() {
+    for (name, envelope) in samples().into_iter().chain(broker_samples()) {
+        let Some(name) = name else { continue };
+        let stored = fs::read(path(&format!("{name}.bin"))).expect("the file is in the repository");
+        assert_eq!(command::decode(&stored), Ok((envelope, stored.len())), "{name}");
+    }
+    for (kind, ledger) in ledgers() {
+        let manifest = fs::read(path(&format!("{kind}-manifest.bin"))).expect("the file is in the repository");
+        let manifest = Manifest::decode(&manifest).expect("as written");
+        let part = |entry: &PartEntry| fs::read(path(&part_name(kind, entry))).expect("it is in the repository");
+        let restored = restore(&manifest, manifest.parts().iter().map(part)).expect("as written");
+        restored.check();
+        assert_eq!(restored.digest(), ledger.digest());
+        is_as_written(&restored);
+    }
+}
+
+fn is_as_written(restored: &Ledger) {
+    let topic = restored.topic(ORDERS).expect("it was created");
+    assert_eq!(topic.partition_ids().collect::<Vec<_>>(), [0, 1, 3, 4].map(PartitionId));
+    let indexes = (0..6).map(|partition| topic.index_of(PartitionId(partition)));
+    assert_eq!(indexes.collect::<Vec<_>>(), [Some(0), Some(1), None, Some(2), Some(3), None]);
+    assert_eq!((topic.partitions(), topic.configs()), (4, &configs("5")));
+}
+
+#[test]
+fn what_makes_no_sense_changes_nothing() {
+    let mut ledger = ledger();
+    let mut decide = |command| {
+        let before = ledger.topic(ORDERS).expect("it is there").clone();
+        let decision = ledger.apply(ledger.lsn().next(), &Envelope::internal(0, command)).decision;
+        ledger.check();
+        assert_eq!(ledger.topic(ORDERS), Some(&before));
+        decision
+    };
+    let nobody = Uuid([9; 16]);
+    let grow = |id, partitions| Command::GrowTopic { id, partitions };
+    for partitions in [0, 3, 4] {
+        assert_eq!(decide(grow(ORDERS, partitions)), Decision::Grown(Err(Refusal::InvalidPartitions)));
+    }
+    assert_eq!(decide(grow(ORDERS, 1_000_000)), Decision::Grown(Err(Refusal::KafkaStorageError)));
+    assert_eq!(decide(grow(nobody, 5)), Decision::Grown(Err(Refusal::UnknownTopicId)));
+    let configure = Command::ConfigureTopic { id: nobody, configs: BTreeMap::new() };
+    assert_eq!(decide(configure), Decision::Configured(Err(Refusal::UnknownTopicId)));
+}
+
+#[test]
+fn settings_of_brokers_come_and_go() {
+    let [(_, before), (_, mut ledger)] = ledgers();
+    let set = |ledger: &Ledger, broker| ledger.broker_configs(broker).into_values().collect::<Vec<_>>();
+    let own = Some(BrokerId(1));
+    assert_eq!((set(&ledger, own), set(&ledger, None)), (vec!["7".to_owned()], vec!["8".to_owned()]));
+    assert!(set(&ledger, Some(BrokerId(2))).is_empty());
+    for broker in [own, None, Some(BrokerId(2))] {
+        let command = Command::ConfigureBroker { broker, configs: BTreeMap::new() };
+        let decision = ledger.apply(ledger.lsn().next(), &Envelope::internal(0, command)).decision;
+        assert_eq!(decision, Decision::BrokerConfigured);
+        ledger.check();
+    }
+    assert_eq!((set(&ledger, own), set(&ledger, None)), (set(&before, own), set(&before, None)));
+}
+
+#[test]
+fn a_topic_that_grew_goes_with_all_of_its_partitions() {
+    let mut ledger = ledger();
+    let delete = Envelope::internal(0, Command::DeleteTopic { id: ORDERS });
+    ledger.apply(ledger.lsn().next(), &delete);
+    ledger.check();
+    assert_eq!(ledger.pressure().partitions, 1, "the other topic's");
+    assert_eq!(ledger.lsn(), Lsn(6));
+}
+
+#[test]
+fn hostile_bytes_are_errors() {
+    for (name, bytes) in files().into_iter().filter(|(name, _)| !name.starts_with("snapshot")) {
+        let frame = command::frame::read(&bytes).expect("as written");
+        for position in 0..frame.payload.len() {
+            for flip in [0x01, 0x80, 0xff] {
+                let mut payload = frame.payload.to_vec();
+                payload[position] ^= flip;
+                let mut hostile = Vec::new();
+                let start = command::frame::open(&mut hostile);
+                hostile.extend_from_slice(&payload);
+                command::frame::seal(&mut hostile, start, frame.kind, frame.version);
+                if let Ok((envelope, _)) = command::decode(&hostile) {
+                    let mut ledger = ledger();
+                    ledger.apply(Lsn(100), &envelope);
+                    ledger.check();
+                }
+            }
+        }
+        for length in 0..bytes.len() {
+            assert!(command::decode(&bytes[..length]).is_err(), "{name} cut to {length}");
+        }
+    }
+}
+
+#[test]
+#[ignore = "writes the golden files that are missing"]
+fn write_missing() {
+    for (name, bytes) in files() {
+        if !path(&name).exists() {
+            fs::write(path(&name), bytes).expect("the directory is writable");
+        }
+    }
+}

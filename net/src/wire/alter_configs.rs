@@ -1,0 +1,46 @@
+//! IncrementalAlterConfigs: between bytes and the core's words.
+
+use apus_core::api::{AlterConfigsRequest, AlterConfigsResponse, AlterResource};
+use apus_core::config::{ConfigChange, ConfigOperation};
+
+use super::error::code;
+use super::schema::alter_configs as schema;
+use super::topic;
+
+/// As the schema says it; nothing is checked here.
+pub(super) fn request(request: schema::IncrementalAlterConfigsRequest<'_>) -> AlterConfigsRequest {
+    let resource = |resource: schema::AlterConfigsResource<'_>| AlterResource {
+        kind: resource.resource_type,
+        name: resource.resource_name.into(),
+        changes: resource.configs.iter().map(change).collect(),
+    };
+    AlterConfigsRequest {
+        resources: request.resources.into_iter().map(resource).collect(),
+        validate_only: request.validate_only,
+    }
+}
+
+fn change(config: &schema::AlterableConfig<'_>) -> ConfigChange {
+    let operation = match config.config_operation {
+        0 => ConfigOperation::Set,
+        1 => ConfigOperation::Delete,
+        2 => ConfigOperation::Append,
+        3 => ConfigOperation::Subtract,
+        other => ConfigOperation::Unknown(other),
+    };
+    ConfigChange { name: config.name.into(), operation, value: config.value.map(Into::into) }
+}
+
+/// The answer in the schema's words.
+pub(super) fn response(response: &AlterConfigsResponse) -> schema::IncrementalAlterConfigsResponse<'_> {
+    let responses = response.resources.iter().map(|altered| {
+        let refused = altered.result.as_ref().err();
+        schema::AlterConfigsResourceResponse {
+            error_code: code(refused.map(|refused| refused.refusal)),
+            error_message: refused.and_then(|refused| topic::sentence(&refused.message)),
+            resource_type: altered.kind,
+            resource_name: &altered.name,
+        }
+    });
+    schema::IncrementalAlterConfigsResponse { throttle_time_ms: 0, responses: responses.collect() }
+}
