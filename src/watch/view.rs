@@ -171,6 +171,13 @@ impl View<'_> {
 }
 
 type Count = fn(&Counters) -> u64;
+/// A name, its label and the label's value.
+type Labelled = (&'static str, &'static str, &'static str, Count);
+/// A name, and the phase where it has several.
+type Phase = (&'static str, Option<&'static str>, Took);
+type Took = fn(&Counters) -> &Histogram;
+/// A name, and how a core stands.
+type Gauge = (&'static str, fn(&Report) -> u64);
 
 /// Sums over all cores.
 const COUNTERS: &[(&str, Count)] = &[
@@ -195,7 +202,7 @@ const COUNTERS: &[(&str, Count)] = &[
 ];
 
 /// Sums over all cores, with a label.
-const LABELLED: &[(&str, &str, &str, Count)] = &[
+const LABELLED: &[Labelled] = &[
     ("apus_flushes", "home", "journal", |count| count.flushes_inline),
     ("apus_flushes", "home", "pack", |count| count.flushes_pack),
     ("apus_objects_deleted", "why", "dead", |count| count.objects_deleted),
@@ -203,7 +210,7 @@ const LABELLED: &[(&str, &str, &str, Count)] = &[
 ];
 
 /// Times of all cores.
-const TIMES: &[(&str, Option<&str>, fn(&Counters) -> &Histogram)] = &[
+const TIMES: &[Phase] = &[
     ("apus_produce_phase_seconds", Some("gather"), |count| &count.produce.gather),
     ("apus_produce_phase_seconds", Some("upload"), |count| &count.produce.upload),
     ("apus_produce_phase_seconds", Some("commit"), |count| &count.produce.commit),
@@ -216,7 +223,7 @@ const TIMES: &[(&str, Option<&str>, fn(&Counters) -> &Histogram)] = &[
 ];
 
 /// How each core stands.
-const BY_CORE: &[(&str, fn(&Report) -> u64)] = &[
+const BY_CORE: &[Gauge] = &[
     ("kafka_server_socketservermetrics_connection_count", |report| report.node.connections),
     ("apus_replies_unread_bytes", |report| report.node.unread_bytes),
     ("apus_produce_inflight_requests", |report| report.node.front.produces),
