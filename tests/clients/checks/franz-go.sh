@@ -1,4 +1,4 @@
-# franz-go's own tests: producing, and consuming without a group.
+# franz-go's own tests: producing, and consuming with and without a group.
 # on: file s3 cores2
 # needs: kgo
 # seconds: 400
