@@ -4,6 +4,8 @@
 //! `cargo test -p apus-coordinator --test golden_admin -- --ignored` writes files that are missing, never one that is
 //! there.
 
+#![expect(clippy::disallowed_methods, reason = "golden bytes are files")]
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
