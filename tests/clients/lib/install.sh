@@ -52,6 +52,7 @@ install_jars() {
 }
 install_tools() { install_jars tools; }
 install_kafka() { install_jars kafka; }
+install_configs() { install_jars configs; }
 
 # Go writes into its own caches; only the finished programs come here.
 need_go() { command -v go >/dev/null || complain "go is not on the PATH"; }
