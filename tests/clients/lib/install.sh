@@ -53,6 +53,8 @@ install_jars() {
 install_tools() { install_jars tools; }
 install_kafka() { install_jars kafka; }
 install_configs() { install_jars configs; }
+install_clients28() { install_jars clients28; }
+install_clients39() { install_jars clients39; }
 
 # Go writes into its own caches; only the finished programs come here.
 need_go() { command -v go >/dev/null || complain "go is not on the PATH"; }
