@@ -25,6 +25,8 @@ pub(crate) struct BrokerRecord {
 }
 
 impl Record for BrokerRecord {
+    const PAGE_ENTRIES: usize = 4096;
+
     fn write(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(&self.broker.to_le_bytes());
         out.extend_from_slice(&(self.configs.len() as u32).to_le_bytes());

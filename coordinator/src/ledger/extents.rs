@@ -69,6 +69,8 @@ impl Packed {
 }
 
 impl Record for Packed {
+    const PAGE_ENTRIES: usize = 512;
+
     fn write(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(&self.partition.to_le_bytes());
         out.extend_from_slice(&self.object.to_le_bytes());

@@ -33,7 +33,7 @@ impl Group {
 
 impl Record for Group {
     /// A page of eight, a part of 128: a megabyte of middling groups.
-    const PAGE_ENTRIES_MAX: usize = 8;
+    const PAGE_ENTRIES: usize = 8;
 
     fn write(&self, out: &mut Vec<u8>) {
         out.push(u8::from(self.gone));

@@ -58,6 +58,8 @@ pub struct GroupPosition {
 }
 
 impl Record for Committed {
+    const PAGE_ENTRIES: usize = 292;
+
     fn write(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(&self.group.to_le_bytes());
         out.extend_from_slice(&self.partition.to_le_bytes());

@@ -31,6 +31,8 @@ pub(crate) struct Object {
 }
 
 impl Record for Object {
+    const PAGE_ENTRIES: usize = 1170;
+
     fn write(&self, out: &mut Vec<u8>) {
         match &self.home {
             Home::Journal(lsn) => {

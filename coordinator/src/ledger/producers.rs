@@ -125,6 +125,8 @@ impl Producer {
 }
 
 impl Record for Producer {
+    const PAGE_ENTRIES: usize = 113;
+
     fn write(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(&self.partition.to_le_bytes());
         out.extend_from_slice(&self.id.to_le_bytes());

@@ -6,8 +6,9 @@ use crate::command::Corrupt;
 
 /// An entry of the state. Numbers are little endian; a text is its length (4 bytes) and its bytes.
 pub(crate) trait Record: Clone {
-    /// Entries of one page at most: less than fit by size, where much of an entry lies elsewhere.
-    const PAGE_ENTRIES_MAX: usize = usize::MAX;
+    /// Entries of a full page of a table, or of a full leaf of a shelf. Numbers and stored parts follow from it, so it is a
+    /// part of the stored format: never to be changed, and not to be computed from what a compiler makes of a type.
+    const PAGE_ENTRIES: usize;
 
     /// Appends the stored form.
     fn write(&self, out: &mut Vec<u8>);

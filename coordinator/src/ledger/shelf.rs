@@ -258,7 +258,8 @@ impl<E: Entry> Shelf<E> {
 
     /// Entries of a full leaf.
     pub(crate) fn leaf_entries() -> usize {
-        LEAF_BYTES_MAX / size_of::<E>()
+        const { assert!(E::PAGE_ENTRIES * size_of::<E>() <= LEAF_BYTES_MAX, "a leaf is a quarter of a chunk") };
+        E::PAGE_ENTRIES
     }
 
     /// Entries are in order and in the leaves that the index names.

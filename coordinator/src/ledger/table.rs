@@ -62,7 +62,8 @@ impl<T: Record> Table<T> {
 
     /// Entries of a full page.
     pub(crate) fn page_entries() -> usize {
-        (limits::CHUNK_BYTES_MAX / size_of::<Option<T>>()).clamp(1, T::PAGE_ENTRIES_MAX)
+        const { assert!(T::PAGE_ENTRIES * size_of::<Option<T>>() <= limits::CHUNK_BYTES_MAX, "a page is a chunk") };
+        T::PAGE_ENTRIES
     }
 
     pub(crate) fn pages(&self) -> &[Arc<Page<T>>] {

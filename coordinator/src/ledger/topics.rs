@@ -33,9 +33,6 @@ pub struct TopicRecord {
     details: Arc<Details>,
 }
 
-// How many records a page holds follows from their size, and numbers follow from pages: stored snapshots rely on it.
-const _: () = assert!(size_of::<Option<TopicRecord>>() == 56);
-
 /// Partitions whose numbers follow each other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Span {
@@ -119,6 +116,8 @@ impl TopicRecord {
 }
 
 impl Record for TopicRecord {
+    const PAGE_ENTRIES: usize = 1170;
+
     fn write(&self, out: &mut Vec<u8>) {
         let Details { configs, grown } = &*self.details;
         out.extend_from_slice(&self.id.0);
@@ -194,6 +193,8 @@ impl Partition {
 }
 
 impl Record for Partition {
+    const PAGE_ENTRIES: usize = 2048;
+
     fn write(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(&self.topic.to_le_bytes());
         out.extend_from_slice(&self.log_start_offset.to_le_bytes());

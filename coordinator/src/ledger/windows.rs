@@ -149,6 +149,8 @@ impl Window {
 }
 
 impl Record for Window {
+    const PAGE_ENTRIES: usize = 1024;
+
     fn write(&self, out: &mut Vec<u8>) {
         put_pack(out, &self.writer);
         out.extend_from_slice(&self.below.to_le_bytes());
