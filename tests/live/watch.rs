@@ -34,7 +34,7 @@ fn get(broker: &Broker, path: &str) -> (u16, String) {
 }
 
 /// Every series with its value.
-fn scrape(broker: &Broker) -> BTreeMap<String, f64> {
+pub fn scrape(broker: &Broker) -> BTreeMap<String, f64> {
     let (status, page) = get(broker, "/metrics");
     assert_eq!(status, 200);
     assert!(page.ends_with("# EOF\n"));

@@ -42,7 +42,8 @@ pub fn attack(broker: &Broker) -> u64 {
     sent
 }
 
-fn sound() -> Vec<u8> {
+/// Two records that nothing is wrong with.
+pub fn sound() -> Vec<u8> {
     let builder = BatchBuilder::new(Codec::None).record(1_700_000_000_000, Some(b"key"), Some(b"value"));
     builder.record(1_700_000_000_001, None, Some(b"another")).build().to_vec()
 }
@@ -116,7 +117,7 @@ fn patch(mut batch: Vec<u8>, at: usize, bytes: &[u8], signed: bool) -> Vec<u8> {
 }
 
 /// Produce, version 8: one batch for partition 0.
-fn produce(batch: &[u8]) -> Vec<u8> {
+pub fn produce(batch: &[u8]) -> Vec<u8> {
     let mut body = (-1_i16).to_be_bytes().to_vec();
     body.extend((-1_i16).to_be_bytes());
     body.extend(30_000_i32.to_be_bytes());

@@ -36,7 +36,7 @@ pub fn many_topics(broker: &Broker) -> u64 {
 /// Requests until nothing goes any more: the broker stops to read, and what it holds is bounded.
 pub fn never_reads(broker: &Broker) -> u64 {
     let mut sent = 0;
-    let wires = [metadata(), fetch(), request(API_VERSIONS, 0, false, &[])].map(|bytes| {
+    let wires = [metadata(), fetch(TOPIC), request(API_VERSIONS, 0, false, &[])].map(|bytes| {
         let wire = Wire::connect(broker);
         wire.stream().set_write_timeout(Some(FULL)).expect("a socket");
         let pipeline = bytes.repeat(100);
@@ -56,19 +56,20 @@ pub fn never_reads(broker: &Broker) -> u64 {
     sent
 }
 
-fn metadata() -> Vec<u8> {
+/// Metadata, version 1: every topic.
+pub fn metadata() -> Vec<u8> {
     request(METADATA, 1, false, &(-1_i32).to_be_bytes())
 }
 
-/// Fetch, version 4: everything of a partition.
-fn fetch() -> Vec<u8> {
+/// Fetch, version 4: everything of a topic's first partition.
+pub fn fetch(topic: &str) -> Vec<u8> {
     let mut body = (-1_i32).to_be_bytes().to_vec();
     body.extend(0_i32.to_be_bytes());
     body.extend(0_i32.to_be_bytes());
     body.extend(i32::MAX.to_be_bytes());
     body.push(0);
     body.extend(1_i32.to_be_bytes());
-    body.extend(text(TOPIC));
+    body.extend(text(topic));
     body.extend(1_i32.to_be_bytes());
     body.extend(0_i32.to_be_bytes());
     body.extend(0_i64.to_be_bytes());

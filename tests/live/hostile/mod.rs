@@ -4,15 +4,15 @@
 //! by what it has received, its log stays short, and the well-behaved client notices nothing: no error, and how long its
 //! records take is printed beside what they take when it is alone.
 
-mod batches;
+pub mod batches;
 mod bodies;
 mod crowds;
-mod floods;
+pub mod floods;
 mod frames;
-mod names;
+pub mod names;
 mod neighbour;
 mod phases;
-mod wire;
+pub mod wire;
 
 use crate::broker::{Broker, seed};
 use crate::place::Place;

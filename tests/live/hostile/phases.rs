@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::neighbour::Neighbour;
 use crate::broker::Broker;
 use crate::history::History;
+use crate::process::memory;
 
 /// Records of the neighbour in a phase, at least: an attack goes on until there are so many.
 const RECORDS_MIN: usize = 100;
@@ -63,12 +64,4 @@ impl Phases {
     pub fn finish(self) -> History {
         self.neighbour.finish()
     }
-}
-
-/// Bytes, by the kernel's name of them.
-fn memory(process: u32, name: &str) -> u64 {
-    let status = fs::read_to_string(format!("/proc/{process}/status")).expect("the broker lives");
-    let line = status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')).expect("it is counted");
-    let kib: u64 = line.trim().trim_end_matches("kB").trim().parse().expect("a number");
-    kib << 10
 }

@@ -14,6 +14,10 @@ pub const FETCH: i16 = 1;
 /// Kafka's key of the API.
 pub const METADATA: i16 = 3;
 /// Kafka's key of the API.
+pub const JOIN_GROUP: i16 = 11;
+/// Kafka's key of the API.
+pub const HEARTBEAT: i16 = 12;
+/// Kafka's key of the API.
 pub const API_VERSIONS: i16 = 18;
 /// Kafka's key of the API.
 pub const CREATE_TOPICS: i16 = 19;
