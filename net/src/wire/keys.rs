@@ -64,7 +64,7 @@ pub struct Served {
     pub key: ApiKey,
     /// The versions that are answered.
     pub versions: Versions,
-    /// The versions that ApiVersions shows; none while a part of the broker that it needs is not there.
+    /// The versions that ApiVersions shows.
     pub shown: Versions,
     /// The versions with compact lengths and tagged fields.
     pub flexible: Versions,
