@@ -3,24 +3,23 @@
 //! The files are never edited. A new version of a layout adds a file; `cargo test --test golden -- --ignored` writes
 //! those that are missing.
 
-#![expect(clippy::disallowed_methods, reason = "golden bytes are files")]
+mod golden_commands;
+mod golden_files;
 
-use std::fs;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use apus_coordinator::command::{
-    self, Command, Commit, CommitEntry, CommitOffsets, CreateTopic, Envelope, Rehome, StoredGroup, StoredMember,
-    TopicKind,
+    Command, Commit, CommitEntry, CommitOffsets, CreateTopic, Envelope, Rehome, StoredGroup, StoredMember, TopicKind,
 };
 use apus_coordinator::ledger::Ledger;
-use apus_coordinator::snapshot::{Manifest, PartEntry, Snapshot, restore};
+use apus_coordinator::snapshot::{PartEntry, Snapshot, restore};
 use apus_core::api::{GroupClient, GroupOffset, GroupProtocol};
 use apus_core::batch::{BatchFacts, Sequence};
 use apus_core::extent::{Extent, Home, Placed};
 use apus_core::ids::{BrokerId, Incarnation, Lsn, PackId, PartitionId, ProducerId, Uuid, Writer};
 use apus_core::message::Trim;
 use bytes::Bytes;
+use golden_commands::{File, break_commands, command_is_read, ledger_is_read, of_command, of_ledger};
 
 fn pack(writer: Writer, number: u64) -> PackId {
     PackId { broker: BrokerId(1), incarnation: Incarnation(2), writer, number }
@@ -166,82 +165,38 @@ fn ledger() -> Ledger {
 }
 
 /// Every golden file's name and what this binary writes for it.
-fn files() -> Vec<(String, Vec<u8>)> {
-    let mut files = Vec::new();
-    for (name, envelope) in samples().into_iter().chain(group_samples()).chain(later_samples()) {
-        let mut bytes = Vec::new();
-        command::encode(&envelope, &mut bytes);
-        files.push((format!("{name}.bin"), bytes));
-    }
-    for (kind, ledger) in ledgers() {
-        let snapshot = Snapshot::of(&ledger);
-        let parts: Vec<_> = snapshot.parts(None).collect();
-        let entries: Vec<PartEntry> = parts.iter().map(|part| part.entry).collect();
-        files.push((format!("{kind}-manifest.bin"), snapshot.manifest(None, &entries).encode().to_vec()));
-        for part in parts {
-            let name = part.entry.name().replace('/', "-");
-            files.push((format!("{kind}-{name}.bin"), part.bytes.to_vec()));
-        }
-    }
-    files
-}
-
-fn path(name: &str) -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("golden").join(name)
+fn files() -> Vec<File> {
+    let samples = samples().into_iter().chain(group_samples()).chain(later_samples());
+    let commands = samples.map(|(name, envelope)| of_command(name, &envelope));
+    let snapshots = ledgers().into_iter().flat_map(|(kind, ledger)| of_ledger(kind, &ledger));
+    commands.chain(snapshots).collect()
 }
 
 #[test]
 fn what_is_written_is_what_was_written() {
-    for (name, bytes) in files() {
-        let stored = fs::read(path(&name)).unwrap_or_else(|why| panic!("{name}: {why}"));
-        assert_eq!(stored, bytes, "{name} changed: add a version instead");
-    }
+    golden_files::are_as_written(files());
 }
 
 #[test]
 fn what_was_written_is_readable() {
     for (name, envelope) in samples().into_iter().chain(group_samples()).chain(later_samples()) {
-        let stored = fs::read(path(&format!("{name}.bin"))).expect("the file is in the repository");
-        assert_eq!(command::decode(&stored), Ok((envelope, stored.len())), "{name}");
+        command_is_read(name, envelope);
     }
     for (kind, ledger) in ledgers() {
-        let manifest = fs::read(path(&format!("{kind}-manifest.bin"))).expect("the file is in the repository");
-        let manifest = Manifest::decode(&manifest).expect("as written");
-        let part = |entry: &PartEntry| fs::read(path(&format!("{kind}-{}.bin", entry.name().replace('/', "-"))));
-        let parts = manifest.parts().iter().map(|entry| part(entry).expect("the file is in the repository"));
-        let restored = restore(&manifest, parts).expect("as written");
-        restored.check();
-        assert_eq!(restored.digest(), ledger.digest());
+        ledger_is_read(kind, &ledger);
     }
 }
 
 #[test]
 fn hostile_bytes_are_errors() {
-    for (name, bytes) in files().into_iter().filter(|(name, _)| !name.starts_with("snapshot")) {
-        let frame = command::frame::read(&bytes).expect("as written");
-        for position in 0..frame.payload.len() {
-            for flip in [0x01, 0x80, 0xff] {
-                // With a right checksum: the archive inside is on its own.
-                let mut payload = frame.payload.to_vec();
-                payload[position] ^= flip;
-                let mut hostile = Vec::new();
-                let start = command::frame::open(&mut hostile);
-                hostile.extend_from_slice(&payload);
-                command::frame::seal(&mut hostile, start, frame.kind, frame.version);
-                if let Ok((envelope, _)) = command::decode(&hostile) {
-                    // Whatever it says, a ledger takes it without contradicting itself.
-                    let mut ledger = ledger();
-                    ledger.apply(Lsn(100), &envelope);
-                    if position % 16 == 0 {
-                        ledger.check();
-                    }
-                }
-            }
+    break_commands(files(), |position, envelope| {
+        // Whatever it says, a ledger takes it without contradicting itself.
+        let mut ledger = ledger();
+        ledger.apply(Lsn(100), envelope);
+        if position % 16 == 0 {
+            ledger.check();
         }
-        for length in 0..bytes.len() {
-            assert!(command::decode(&bytes[..length]).is_err(), "{name} cut to {length}");
-        }
-    }
+    });
 }
 
 #[test]
@@ -264,9 +219,5 @@ fn a_broken_snapshot_is_an_error() {
 #[test]
 #[ignore = "writes the golden files that are missing"]
 fn write_missing() {
-    for (name, bytes) in files() {
-        if !path(&name).exists() {
-            fs::write(path(&name), bytes).expect("the directory is writable");
-        }
-    }
+    golden_files::write_missing(files());
 }

@@ -4,18 +4,17 @@
 //! `cargo test -p apus-coordinator --test golden_admin -- --ignored` writes files that are missing, never one that is
 //! there.
 
-#![expect(clippy::disallowed_methods, reason = "golden bytes are files")]
+mod golden_commands;
+mod golden_files;
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::path::PathBuf;
 use std::sync::Arc;
 
-use apus_coordinator::command::{self, Command, CreateTopic, Envelope, TopicKind};
+use apus_coordinator::command::{Command, CreateTopic, Envelope, TopicKind};
 use apus_coordinator::ledger::{Decision, Ledger};
-use apus_coordinator::snapshot::{Manifest, PartEntry, Snapshot, restore};
 use apus_core::error::Refusal;
 use apus_core::ids::{BrokerId, Incarnation, Lsn, PartitionId, Uuid};
+use golden_commands::{File, break_commands, command_is_read, ledger_is_read, of_command, of_ledger};
 
 const ORDERS: Uuid = Uuid([7; 16]);
 
@@ -89,58 +88,27 @@ fn ledger() -> Ledger {
 }
 
 /// Every golden file's name and what this binary writes for it.
-fn files() -> Vec<(String, Vec<u8>)> {
-    let mut files = Vec::new();
-    for (name, envelope) in samples().into_iter().chain(broker_samples()) {
-        if let Some(name) = name {
-            let mut bytes = Vec::new();
-            command::encode(&envelope, &mut bytes);
-            files.push((format!("{name}.bin"), bytes));
-        }
-    }
-    for (kind, ledger) in ledgers() {
-        let snapshot = Snapshot::of(&ledger);
-        let parts: Vec<_> = snapshot.parts(None).collect();
-        let entries: Vec<PartEntry> = parts.iter().map(|part| part.entry).collect();
-        files.push((format!("{kind}-manifest.bin"), snapshot.manifest(None, &entries).encode().to_vec()));
-        for part in parts {
-            files.push((part_name(kind, &part.entry), part.bytes.to_vec()));
-        }
-    }
-    files
-}
-
-fn part_name(kind: &str, entry: &PartEntry) -> String {
-    format!("{kind}-{}.bin", entry.name().replace('/', "-"))
-}
-
-fn path(name: &str) -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("golden").join(name)
+fn files() -> Vec<File> {
+    let named = samples().into_iter().chain(broker_samples()).filter_map(|(name, envelope)| Some((name?, envelope)));
+    let commands = named.map(|(name, envelope)| of_command(name, &envelope));
+    let snapshots = ledgers().into_iter().flat_map(|(kind, ledger)| of_ledger(kind, &ledger));
+    commands.chain(snapshots).collect()
 }
 
 #[test]
 fn what_is_written_is_what_was_written() {
-    for (name, bytes) in files() {
-        let stored = fs::read(path(&name)).unwrap_or_else(|why| panic!("{name}: {why}"));
-        assert_eq!(stored, bytes, "{name} changed: add a version instead");
-    }
+    golden_files::are_as_written(files());
 }
 
 #[test]
 fn what_was_written_is_readable() {
     for (name, envelope) in samples().into_iter().chain(broker_samples()) {
-        let Some(name) = name else { continue };
-        let stored = fs::read(path(&format!("{name}.bin"))).expect("the file is in the repository");
-        assert_eq!(command::decode(&stored), Ok((envelope, stored.len())), "{name}");
+        if let Some(name) = name {
+            command_is_read(name, envelope);
+        }
     }
     for (kind, ledger) in ledgers() {
-        let manifest = fs::read(path(&format!("{kind}-manifest.bin"))).expect("the file is in the repository");
-        let manifest = Manifest::decode(&manifest).expect("as written");
-        let part = |entry: &PartEntry| fs::read(path(&part_name(kind, entry))).expect("it is in the repository");
-        let restored = restore(&manifest, manifest.parts().iter().map(part)).expect("as written");
-        restored.check();
-        assert_eq!(restored.digest(), ledger.digest());
-        is_as_written(&restored);
+        is_as_written(&ledger_is_read(kind, &ledger));
     }
 }
 
@@ -201,35 +169,15 @@ fn a_topic_that_grew_goes_with_all_of_its_partitions() {
 
 #[test]
 fn hostile_bytes_are_errors() {
-    for (name, bytes) in files().into_iter().filter(|(name, _)| !name.starts_with("snapshot")) {
-        let frame = command::frame::read(&bytes).expect("as written");
-        for position in 0..frame.payload.len() {
-            for flip in [0x01, 0x80, 0xff] {
-                let mut payload = frame.payload.to_vec();
-                payload[position] ^= flip;
-                let mut hostile = Vec::new();
-                let start = command::frame::open(&mut hostile);
-                hostile.extend_from_slice(&payload);
-                command::frame::seal(&mut hostile, start, frame.kind, frame.version);
-                if let Ok((envelope, _)) = command::decode(&hostile) {
-                    let mut ledger = ledger();
-                    ledger.apply(Lsn(100), &envelope);
-                    ledger.check();
-                }
-            }
-        }
-        for length in 0..bytes.len() {
-            assert!(command::decode(&bytes[..length]).is_err(), "{name} cut to {length}");
-        }
-    }
+    break_commands(files(), |_, envelope| {
+        let mut ledger = ledger();
+        ledger.apply(Lsn(100), envelope);
+        ledger.check();
+    });
 }
 
 #[test]
 #[ignore = "writes the golden files that are missing"]
 fn write_missing() {
-    for (name, bytes) in files() {
-        if !path(&name).exists() {
-            fs::write(path(&name), bytes).expect("the directory is writable");
-        }
-    }
+    golden_files::write_missing(files());
 }

@@ -1,10 +1,7 @@
 //! Groups of the journal and the objects of the owner against the bytes in `golden/`, which are never edited.
 //! `cargo test --test golden_journal -- --ignored` writes those that are missing.
 
-#![expect(clippy::disallowed_methods, reason = "golden bytes are files")]
-
-use std::fs;
-use std::path::PathBuf;
+mod golden_files;
 
 use apus_coordinator::command::frame;
 use apus_coordinator::journal::format::GroupHeader;
@@ -14,6 +11,7 @@ use apus_coordinator::owner::{self, Owner};
 use apus_core::ids::{Incarnation, Lsn, Uuid};
 use apus_core::world::ObjectKey;
 use bytes::Bytes;
+use golden_files::read;
 
 fn author() -> Author {
     Author {
@@ -48,39 +46,28 @@ fn files() -> Vec<(&'static str, Vec<u8>)> {
     ]
 }
 
-fn path(name: &str) -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("golden").join(name)
-}
-
 #[test]
 fn what_is_written_is_what_was_written() {
-    for (name, bytes) in files() {
-        let golden = fs::read(path(name)).unwrap_or_else(|error| panic!("{name}: {error}"));
-        assert!(golden == bytes, "{name} has changed: a stored format is frozen");
-    }
+    golden_files::are_as_written(files());
 }
 
 #[test]
 fn what_was_written_is_readable() {
-    let bytes = Bytes::from(fs::read(path("group-data-v1")).expect("a golden file"));
+    let bytes = Bytes::from(read("group-data-v1"));
     let header = GroupHeader::decode(&bytes).expect("a header");
-    let read = group::read(header, &bytes).expect("a group");
-    assert_eq!((read.entries.len(), read.entries[0].lsn), (1, Lsn(7)));
-    assert_eq!(read.entries[0].inline.as_deref(), Some(&b"inline bytes"[..]));
-    let seal = fs::read(path("group-seal-v1")).expect("a golden file");
+    let found = group::read(header, &bytes).expect("a group");
+    assert_eq!((found.entries.len(), found.entries[0].lsn), (1, Lsn(7)));
+    assert_eq!(found.entries[0].inline.as_deref(), Some(&b"inline bytes"[..]));
+    let seal = read("group-seal-v1");
     assert_eq!(GroupHeader::decode(&seal).expect("a header").kind, GroupKind::Seal);
-    let owner = Owner::decode(&fs::read(path("owner-v1")).expect("a golden file")).expect("an owner");
+    let owner = Owner::decode(&read("owner-v1")).expect("an owner");
     assert_eq!((owner.incarnation, owner.floor), (Incarnation(4), Lsn(4096)));
-    let cluster = owner::decode_cluster(&fs::read(path("cluster-v1")).expect("a golden file"));
+    let cluster = owner::decode_cluster(&read("cluster-v1"));
     assert_eq!(cluster, Some(Uuid([0x55; 16])));
 }
 
 #[test]
 #[ignore = "writes the golden files that are missing"]
 fn write_missing() {
-    for (name, bytes) in files() {
-        if !path(name).exists() {
-            fs::write(path(name), bytes).expect("the directory is there");
-        }
-    }
+    golden_files::write_missing(files());
 }

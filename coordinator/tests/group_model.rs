@@ -1,12 +1,12 @@
 //! Groups and their offsets in the ledger against a model that is too simple to be wrong: each group a map of offsets.
 //! Offsets are only ever what was committed last, also behind a snapshot, also where numbers are given again.
 
+mod stored_form;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use apus_coordinator::command::{
-    self, Command, CommitOffsets, CreateTopic, Envelope, StoredGroup, StoredMember, TopicKind,
-};
+use apus_coordinator::command::{Command, CommitOffsets, CreateTopic, Envelope, StoredGroup, StoredMember, TopicKind};
 use apus_coordinator::ledger::{Decision, Ledger, Outcome};
 use apus_coordinator::snapshot::{PartEntry, Snapshot, restore};
 use apus_core::api::{GroupClient, GroupOffset, GroupProtocol};
@@ -80,16 +80,8 @@ fn stored(group: u8, generation: i32, members: u8) -> StoredGroup {
 }
 
 impl World {
-    /// Applies a command that went through its stored form.
     fn apply(&mut self, command: Command) -> Outcome {
-        let lsn = self.ledger.lsn().next();
-        let envelope = Envelope::internal(lsn.0 as i64, command);
-        let mut bytes = Vec::new();
-        let length = command::encode(&envelope, &mut bytes);
-        assert_eq!(command::decode(&bytes), Ok((envelope.clone(), length)));
-        let outcome = self.ledger.apply(lsn, &envelope);
-        self.ledger.check();
-        outcome
+        stored_form::apply(&mut self.ledger, command)
     }
 
     fn step(&mut self, step: &Step) {

@@ -2,10 +2,12 @@
 //! batches it ever sent. With it: the same commands give the same digest, also to a ledger that goes through a
 //! snapshot and back in between.
 
+mod stored_form;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use apus_coordinator::command::{self, Command, Commit, CommitEntry, CreateTopic, Envelope, Rehome, TopicKind};
+use apus_coordinator::command::{self, Command, Commit, CommitEntry, CreateTopic, Rehome, TopicKind};
 use apus_coordinator::ledger::{Answer, Decision, Known, Ledger, Outcome, Policy};
 use apus_coordinator::snapshot::{Manifest, Part, PartEntry, Snapshot, restore};
 use apus_core::api::OffsetAt;
@@ -139,16 +141,8 @@ struct World {
 }
 
 impl World {
-    /// Applies a command that went through its stored form.
     fn apply(&mut self, command: Command) -> Outcome {
-        let lsn = self.ledger.lsn().next();
-        let envelope = Envelope::internal(lsn.0 as i64, command);
-        let mut bytes = Vec::new();
-        let length = command::encode(&envelope, &mut bytes);
-        assert_eq!(command::decode(&bytes), Ok((envelope.clone(), length)));
-        let outcome = self.ledger.apply(lsn, &envelope);
-        self.ledger.check();
-        outcome
+        stored_form::apply(&mut self.ledger, command)
     }
 
     fn pack(&mut self) -> PackId {

@@ -15,24 +15,6 @@ use crate::mapping::asked;
 
 const ID: Uuid = Uuid([7; 16]);
 
-macro_rules! answer {
-    ($message:ty, $version:expr, $response:expr, |$found:ident| $check:expr) => {{
-        let frame = encode_response(&mut Writer::new(), $version, 42, $response).expect("an answer");
-        let body = frame.body();
-        let (_, $found) = decode_response::<$message>(&body, $version).expect("our own answer");
-        $check
-    }};
-}
-
-macro_rules! expect {
-    ($variant:ident, $request:expr) => {
-        match $request {
-            Request::$variant(request) => request,
-            other => panic!("{other:?}"),
-        }
-    };
-}
-
 fn text(text: &str) -> Arc<str> {
     Arc::from(text)
 }

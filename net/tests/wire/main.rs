@@ -1,5 +1,8 @@
 //! The wire codec against Kafka's schemas, against another implementation, and against strangers.
 
+#[macro_use]
+mod answers;
+
 mod admin;
 mod arbitrary;
 mod corpus;
