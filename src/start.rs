@@ -14,6 +14,7 @@ use apus_core::config::{Config, StorePlace};
 use apus_core::ids::CoreId;
 use apus_core::inbox::{Delivery, core_inbox};
 use apus_net::listener::{self, Bound};
+use apus_store::Unusable;
 use apus_store::cache::{CacheConfig, CacheDisk};
 use apus_store::plane::{Location, Plane, PlaneConfig, Sink};
 use apus_store::s3::{Credentials, S3Config};
@@ -67,6 +68,7 @@ where
     signals::listen(Arc::clone(&fleet)).map_err(|error| format!("signals cannot be handled: {error}"))?;
     vigil::keep(&fleet).map_err(|error| format!("a thread cannot start: {error}"))?;
     let store = Plane::start(plane_config(&config)?, sink(&fleet))?;
+    check_bucket(&config, &store)?;
     let config = Arc::new(config);
     let http_address = http.as_ref().map(|(_, address)| *address);
     let _server = serve_http(http, &fleet, &store, log)?;
@@ -92,6 +94,22 @@ where
     }
     store.stop(STORE_GRACE);
     Ok(())
+}
+
+/// A bucket that says no is a wrong setting; one that does not answer may do so soon, and the node waits for it. A
+/// directory is not asked: the start uses it at once, and what it says then names the place.
+fn check_bucket(config: &Config, store: &Plane) -> Result<(), String> {
+    if matches!(config.store, StorePlace::Directory(_)) {
+        return Ok(());
+    }
+    match store.check() {
+        Err(Unusable::Refused(why)) => Err(why),
+        Err(Unusable::Silent(why)) => {
+            tracing::warn!(target: "apus", "{why}; the start waits for it");
+            Ok(())
+        }
+        Ok(()) => Ok(()),
+    }
 }
 
 fn spawn<M: Machines>(
@@ -174,7 +192,7 @@ fn plane_config(config: &Config) -> Result<PlaneConfig, String> {
                 .clone()
                 .or_else(|| environment("AWS_REGION").filter(|region| !region.is_empty()))
                 .unwrap_or_else(|| "us-east-1".to_owned()),
-            path_style: Some(config.s3.path_style),
+            path_style: config.s3.path_style,
             credentials: Credentials::find(environment)?,
         }),
     };

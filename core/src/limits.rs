@@ -195,6 +195,10 @@ pub const COLD_READ_BYTES_MAX: u64 = 64 * MIB;
 /// Packs of a core that are remembered as damaged once; then it begins anew, and a damaged one is read once more.
 pub const DOUBTED_PACKS_MAX: usize = 1_024;
 
+/// The smallest disk tier of the cache: eight of the engine's units of eviction, of sixteen blocks each; with fewer, most
+/// of it would be under eviction.
+pub const CACHE_DISK_BYTES_MIN: u64 = 8 * 16 * BLOCK_BYTES;
+
 /// Bytes of one fetch answer, whatever the client asks for (`fetch.max.bytes` of the broker: 55 MiB).
 pub const FETCH_BYTES_MAX: u64 = 55 * MIB;
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use apus_core::world::{Body, Condition, Etag, Listed, ObjectKey};
 use bytes::Bytes;
 
+use crate::Unusable;
 use crate::directory::Directory;
 use crate::retry::Observed;
 use crate::s3::Bucket;
@@ -74,13 +75,14 @@ impl Backend {
         }
     }
 
-    /// Is the store usable as it is configured? The error is a sentence for a person.
-    pub(crate) async fn check(&self) -> Result<(), String> {
+    /// Is the store usable as it is configured?
+    pub(crate) async fn check(&self) -> Result<(), Unusable> {
         match self {
             Backend::S3(bucket) => bucket.check().await,
             Backend::Directory(directory) => {
                 let directory = Arc::clone(directory);
-                tokio::task::spawn_blocking(move || directory.check()).await.map_err(|error| error.to_string())?
+                let checked = tokio::task::spawn_blocking(move || directory.check()).await;
+                checked.unwrap_or_else(|error| Err(error.to_string())).map_err(Unusable::Refused)
             }
         }
     }

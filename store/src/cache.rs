@@ -14,7 +14,7 @@ use std::collections::{HashMap, VecDeque};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use apus_core::limits::BLOCK_BYTES;
+use apus_core::limits::{BLOCK_BYTES, CACHE_DISK_BYTES_MIN};
 use apus_core::world::{Body, ObjectKey};
 use bytes::{BufMut, Bytes, BytesMut};
 use foyer::{
@@ -41,14 +41,13 @@ pub struct CacheConfig {
 pub struct CacheDisk {
     /// A directory of its own.
     pub path: PathBuf,
-    /// Bytes that it may hold, at least [`DISK_BYTES_MIN`].
+    /// Bytes that it may hold, at least [`CACHE_DISK_BYTES_MIN`].
     pub bytes: u64,
 }
 
 /// The engine's unit of eviction: sixteen cache blocks.
 const ENGINE_BLOCK_BYTES: u64 = 16 * BLOCK_BYTES;
-/// The smallest disk tier: with fewer than eight engine blocks, most of it would be under eviction.
-pub const DISK_BYTES_MIN: u64 = 8 * ENGINE_BLOCK_BYTES;
+const _: () = assert!(CACHE_DISK_BYTES_MIN >= 8 * ENGINE_BLOCK_BYTES);
 /// Bytes that may wait for the disk: more than the memory tier can push out at once in practice.
 const SUBMIT_BYTES_MAX: u64 = 128 * BLOCK_BYTES;
 /// The flusher's buffer: what does not fit while it is being written is dropped as well (with 16 MiB, six blocks of a
@@ -84,8 +83,8 @@ impl BlockCache {
             None => builder.build().await.map_err(|error| format!("the block cache cannot start: {error}"))?,
             Some(disk) => {
                 let trouble = |error| format!("the block cache cannot use {}: {error}", disk.path.display());
-                if disk.bytes < DISK_BYTES_MIN {
-                    return Err(trouble(format!("{} bytes are less than {DISK_BYTES_MIN}", disk.bytes)));
+                if disk.bytes < CACHE_DISK_BYTES_MIN {
+                    return Err(trouble(format!("{} bytes are less than {CACHE_DISK_BYTES_MIN}", disk.bytes)));
                 }
                 let bytes = usize::try_from(disk.bytes).map_err(|error| trouble(error.to_string()))?;
                 let device = FsDeviceBuilder::new(&disk.path).with_capacity(bytes).with_direct(true).build();

@@ -20,3 +20,6 @@ pub mod testing;
 
 mod backend;
 mod flight;
+mod unusable;
+
+pub use unusable::Unusable;

@@ -25,6 +25,7 @@ use crossbeam::queue::ArrayQueue;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::Notify;
 
+use crate::Unusable;
 use crate::backend::Backend;
 use crate::cache::{BlockCache, BlockKey, CacheConfig};
 use crate::counters::StoreCounters;
@@ -148,10 +149,12 @@ impl Plane {
         PlaneHandle { shared: Arc::clone(&self.shared) }
     }
 
-    /// Is the store usable as it is configured? Asks it once; the error is a sentence for a person. Must not be
-    /// called from one of the plane's threads.
-    pub fn check(&self) -> Result<(), String> {
-        let runtime = self.runtime.as_ref().ok_or("the store plane has ended")?;
+    /// Is the store usable as it is configured? Asks it once. Must not be called from one of the plane's threads.
+    ///
+    /// # Errors
+    /// Why not, as a sentence for a person.
+    pub fn check(&self) -> Result<(), Unusable> {
+        let runtime = self.runtime.as_ref().expect("a plane has its runtime until it is stopped");
         runtime.block_on(self.shared.performer.check())
     }
 

@@ -28,6 +28,7 @@ use reqwest::Response;
 
 pub use credentials::Credentials;
 
+use crate::Unusable;
 use crate::retry::Observed;
 use address::Address;
 use client::{Client, Question, header, read_bytes, read_text};
@@ -44,8 +45,8 @@ pub struct S3Config {
     pub endpoint: Option<String>,
     /// The region, as it is signed.
     pub region: String,
-    /// Whether the bucket's name is in the path instead of the host; by default wherever the endpoint is not Amazon's.
-    pub path_style: Option<bool>,
+    /// Whether the bucket's name is in the path instead of the host.
+    pub path_style: bool,
     /// Whose requests these are.
     pub credentials: Credentials,
 }
@@ -229,8 +230,11 @@ impl Bucket {
         }
     }
 
-    /// Is the bucket there, and may we? The error says what to do.
-    pub async fn check(&self) -> Result<(), String> {
+    /// Is the bucket there, and may we?
+    ///
+    /// # Errors
+    /// What to do.
+    pub async fn check(&self) -> Result<(), Unusable> {
         check::check(self).await
     }
 }

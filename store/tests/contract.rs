@@ -4,6 +4,7 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use apus_core::world::{Body, Condition, ObjectKey, StoreReply, StoreRequest};
+use apus_store::Unusable;
 use apus_store::contract;
 use apus_store::plane::{Location, PlaneConfig};
 use apus_store::retry::Operation;
@@ -81,11 +82,17 @@ fn a_check_says_what_is_wrong() {
         Asker::start(PlaneConfig::new(Location::S3(config))).plane().check()
     };
     assert_eq!(check(&|_| {}), Ok(()));
-    let why = check(&|config| config.bucket = "fish".to_owned()).expect_err("no such bucket");
+    let refused = |change: &dyn Fn(&mut S3Config)| match check(change) {
+        Err(Unusable::Refused(why)) => why,
+        other => panic!("a wrong setting is refused, not {other:?}"),
+    };
+    let why = refused(&|config| config.bucket = "fish".to_owned());
     assert!(why.contains("no bucket fish"), "{why}");
-    let why = check(&|config| config.credentials.access_key = "nobody".to_owned()).expect_err("no such key");
+    let why = refused(&|config| config.credentials.access_key = "nobody".to_owned());
     assert!(why.contains("AWS_ACCESS_KEY_ID"), "{why}");
     let why = check(&|config| config.endpoint = Some("http://127.0.0.1:1".to_owned())).expect_err("nobody there");
+    assert!(matches!(why, Unusable::Silent(_)), "somebody may be there later: {why:?}");
+    let why = why.to_string();
     assert!(why.contains("cannot reach") && why.contains("127.0.0.1:1"), "{why}");
 }
 

@@ -3,8 +3,9 @@
 
 use std::time::Duration;
 
+use apus_core::limits::CACHE_DISK_BYTES_MIN;
 use apus_core::world::{Body, Condition, ObjectKey, StoreReply, StoreRequest};
-use apus_store::cache::{CacheConfig, CacheDisk, DISK_BYTES_MIN};
+use apus_store::cache::{CacheConfig, CacheDisk};
 use apus_store::plane::{Location, PlaneConfig};
 use apus_store::testing::{Asker, S3Server, Storm};
 use bytes::Bytes;
@@ -22,7 +23,7 @@ fn an_idle_plane_uses_no_processor() {
     let directory = tempfile::tempdir().expect("a temporary directory");
     let server = S3Server::start(Storm::default());
     let mut config = PlaneConfig::new(Location::S3(server.config("")));
-    let disk = CacheDisk { path: directory.path().to_owned(), bytes: DISK_BYTES_MIN };
+    let disk = CacheDisk { path: directory.path().to_owned(), bytes: CACHE_DISK_BYTES_MIN };
     config.cache = CacheConfig { memory_bytes: 16 << 20, disk: Some(disk) };
     let mut asker = Asker::start(config);
     let key = ObjectKey::new("v1/d/00/pack");

@@ -17,5 +17,6 @@ mod record;
 mod round_trip;
 mod seek;
 mod soak;
+mod start;
 mod storm;
 mod watch;

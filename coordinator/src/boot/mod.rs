@@ -36,8 +36,8 @@ pub mod judge;
 pub mod replay;
 pub mod restore;
 
-/// A store that fails so often in a row stops the start: about two minutes.
-pub const ATTEMPTS_MAX: u32 = 24;
+/// A store that fails for so long, however quickly or slowly it does, stops the start.
+pub const PATIENCE_MS: u64 = 120_000;
 
 /// How the start stands.
 #[derive(Debug)]
@@ -95,7 +95,8 @@ pub struct Boot {
     replayed: Option<Replayed>,
     preparations: VecDeque<DiskRequest>,
     prepared: bool,
-    complained: bool,
+    /// Since when the store fails.
+    failing_since: Option<Instant>,
 }
 
 impl Boot {
@@ -121,7 +122,7 @@ impl Boot {
             replayed: None,
             preparations: VecDeque::new(),
             prepared: false,
-            complained: false,
+            failing_since: None,
         }
     }
 
@@ -192,12 +193,13 @@ impl Boot {
         if lost {
             return Err(format!("the newest snapshot cannot be read ({failure}): the store lost or changed an object"));
         }
-        if call.attempts >= ATTEMPTS_MAX {
+        let since = *self.failing_since.get_or_insert(turn.now);
+        if turn.now >= since.after_ms(PATIENCE_MS) {
             return Err(format!(
                 "the object store does not answer: {failure}. Check diskless.store and its credentials"
             ));
         }
-        if !std::mem::replace(&mut self.complained, true) {
+        if since == turn.now {
             turn.note(Level::Warn, format!("the object store: {failure}; trying again"));
         }
         self.calls.again(call, turn.now);

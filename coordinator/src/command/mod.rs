@@ -30,7 +30,7 @@ pub const FORMAT_LEVEL: u16 = 1;
 pub struct Envelope {
     /// The format level at which the cluster ran.
     pub level: u16,
-    /// On whose behalf; empty for the broker itself.
+    /// On whose behalf; empty for the broker itself, and for clients as long as listeners do not authenticate them.
     pub principal: Arc<str>,
     /// The leader's wall time, milliseconds. The ledger's clock is the highest one it was ever told.
     pub wall_ms: i64,

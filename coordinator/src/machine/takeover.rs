@@ -15,7 +15,7 @@ use apus_core::world::StoreReply;
 use super::leader::{Leader, Phase, Verdict};
 use super::outbox::To;
 use super::tickets::Tickets;
-use crate::boot::ATTEMPTS_MAX;
+use crate::boot::PATIENCE_MS;
 use crate::command::Command;
 use crate::journal::{Author, Claim, Room};
 use crate::owner::Owner;
@@ -74,7 +74,7 @@ impl Leader {
                 Verdict::GoOn
             }
             Some(Swapped::Lost(why)) => Verdict::Halt(why),
-            Some(Swapped::Going) if swap.failures > ATTEMPTS_MAX => {
+            Some(Swapped::Going) if swap.failing_since.is_some_and(|since| turn.now >= since.after_ms(PATIENCE_MS)) => {
                 Verdict::Halt("the object store does not answer: check diskless.store and its credentials".to_owned())
             }
             Some(Swapped::Going) => Verdict::GoOn,

@@ -35,15 +35,15 @@ pub struct Swap {
     wanted: Owner,
     before: Option<(Owner, Etag)>,
     calls: Calls<Purpose>,
-    /// How often the store failed to answer.
-    pub failures: u32,
+    /// Since when the store fails to answer.
+    pub failing_since: Option<Instant>,
 }
 
 impl Swap {
     /// Begins to put `wanted` in the place of what was read before.
     #[must_use]
     pub fn begin(wanted: Owner, before: Option<(Owner, Etag)>, tickets: &mut Tickets, turn: &mut Turn) -> Swap {
-        let mut swap = Swap { wanted, before, calls: Calls::default(), failures: 0 };
+        let mut swap = Swap { wanted, before, calls: Calls::default(), failing_since: None };
         swap.put(tickets, turn);
         swap
     }
@@ -110,7 +110,7 @@ impl Swap {
 
     fn failed(&mut self, call: Call<Purpose>, reply: &StoreReply, turn: &mut Turn) -> Swapped {
         assert!(matches!(reply, StoreReply::Put(_) | StoreReply::Get(_)), "an answer of the kind that was asked");
-        self.failures += 1;
+        self.failing_since.get_or_insert(turn.now);
         self.calls.again(call, turn.now);
         Swapped::Going
     }

@@ -157,7 +157,7 @@ impl Config {
         let http_listener = http_listener(&settings, &mut problems);
         let data_dir = data_dir(&settings, &mut problems);
         let store = store(&settings, &data_dir, &mut problems);
-        let s3 = s3(&settings, &mut problems);
+        let s3 = s3(&settings, &store, &mut problems);
         let journal = journal(&settings, &mut problems);
         if !problems.is_empty() {
             problems.sort_by_key(|problem| problem.source);
@@ -260,7 +260,7 @@ fn store(settings: &Settings, data_dir: &std::path::Path, problems: &mut Vec<Pro
     })
 }
 
-fn s3(settings: &Settings, problems: &mut Vec<Problem>) -> S3Config {
+fn s3(settings: &Settings, store: &StorePlace, problems: &mut Vec<Problem>) -> S3Config {
     let key = "diskless.s3.endpoint";
     let endpoint = settings.text(key).map(|text| text.trim_end_matches('/').to_owned());
     if let Some(text) = &endpoint {
@@ -270,7 +270,10 @@ fn s3(settings: &Settings, problems: &mut Vec<Problem>) -> S3Config {
             problems.push(settings.problem(key, message));
         }
     }
-    let path_style = settings.answer_if_any("diskless.s3.path.style.access").unwrap_or(endpoint.is_some());
+    // Other stores than Amazon's rarely have a name of its own for each bucket, and a dot in a bucket's name does not fit
+    // the certificate.
+    let dotted = matches!(store, StorePlace::Bucket { bucket, .. } if bucket.contains('.'));
+    let path_style = settings.answer_if_any("diskless.s3.path.style.access").unwrap_or(endpoint.is_some() || dotted);
     S3Config { endpoint, region: settings.text("diskless.s3.region"), path_style }
 }
 

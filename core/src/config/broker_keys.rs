@@ -334,7 +334,7 @@ const CACHES: &[Key] = &[
     Key::new("diskless.cache.disk.bytes", Kind::Long, "How large that directory may become.")
         .preset("10737418240")
         .unit("bytes")
-        .check(Check::Within(64 << 20, BYTES_MAX)),
+        .check(Check::Within(limits::CACHE_DISK_BYTES_MIN as i64, BYTES_MAX)),
 ];
 
 #[cfg(test)]

@@ -145,6 +145,7 @@ fn s3_settings() {
     };
     assert_eq!(config.s3, expected);
     assert!(!broker("diskless.store=s3://swifts").s3.path_style);
+    assert!(broker("diskless.store=s3://swifts.example.org").s3.path_style, "a dot does not fit the certificate");
     assert!(!broker(&format!("{text}\ndiskless.s3.path.style.access=false")).s3.path_style);
 }
 

@@ -187,6 +187,7 @@ impl Plan {
                 }
             };
             match stitch.extent(&extent, Rope::new(pieces), part.offset, fit, verify) {
+                Ok(true) if verify => doubts.trust(&extent),
                 Ok(true) => {}
                 Ok(false) => break,
                 Err(corrupt) => {

@@ -197,6 +197,13 @@ impl Reads {
         if self.doubted.insert(pack) { Refusal::KafkaStorageError } else { Refusal::CorruptMessage }
     }
 
+    /// This extent was read from the store and is what it should be: what was damaged was damaged on the way.
+    pub fn trust(&mut self, extent: &Extent) {
+        if let Home::Pack(pack) = extent.home {
+            self.doubted.remove(&pack);
+        }
+    }
+
     /// Blocks are asked for once, and somebody waits for each.
     pub fn check(&self) {
         assert!(self.by_ticket.len() == self.under_way.len());

@@ -9,7 +9,7 @@ use super::subscription::Subscription;
 use crate::api::TopicRef;
 use crate::error::Refusal;
 use crate::ids::ConnectionId;
-use crate::limits::FETCH_SESSIONS_MAX;
+use crate::limits::{FETCH_SESSIONS_MAX, WATCHES_MAX};
 use crate::time::{Instant, Rng};
 
 /// A session that nobody used for so long gives way to a new one (Kafka's own number).
@@ -40,8 +40,18 @@ impl Sessions {
         self.sessions.len()
     }
 
-    /// Room for one more, if need be by the session that was idle longest. Returned is the one that gave way.
-    pub fn make_room(&mut self, slots: usize, now: Instant) -> Result<Option<Subscription>, ()> {
+    /// Whether so many partitions more may be watched by sessions.
+    pub fn may_watch(&self, partitions: usize) -> bool {
+        let watched: usize = self.sessions.values().map(|session| session.subscription.len()).sum();
+        watched + partitions <= WATCHES_MAX
+    }
+
+    /// Room for one more with so many partitions, if need be by the session that was idle longest. Returned is the one that
+    /// gave way.
+    pub fn make_room(&mut self, slots: usize, partitions: usize, now: Instant) -> Result<Option<Subscription>, ()> {
+        if !self.may_watch(partitions) {
+            return Err(());
+        }
         if self.sessions.len() < slots.min(FETCH_SESSIONS_MAX) {
             return Ok(None);
         }

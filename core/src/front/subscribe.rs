@@ -24,6 +24,13 @@ impl Front {
     ) -> Result<(Option<i32>, Option<Subscription>, bool), Refusal> {
         let (session_id, epoch, now) = (request.session_id, request.session_epoch, turn.now);
         if epoch > 0 {
+            let partitions = request.topics.iter().map(|topic| topic.partitions.len()).sum();
+            if partitions > 0 && !self.fetch.sessions.may_watch(partitions) {
+                // The client begins anew, and is served without a session.
+                let closed = self.fetch.sessions.close(session_id, id.connection);
+                self.drop_subscription(closed, turn);
+                return Err(Refusal::FetchSessionIdNotFound);
+            }
             let session = self.fetch.sessions.begin(session_id, id.connection, epoch, now)?;
             let topics = request.topics.iter().map(|topic| &topic.topic);
             let names = topics.chain(request.forgotten.iter().map(|topic| &topic.topic));
@@ -52,7 +59,7 @@ impl Front {
             return Ok((None, Some(subscription), true));
         }
         let slots = self.settings.config.fetch_sessions_max;
-        match self.fetch.sessions.make_room(slots, now) {
+        match self.fetch.sessions.make_room(slots, subscription.len(), now) {
             Err(()) => Ok((None, Some(subscription), true)),
             Ok(evicted) => {
                 self.drop_subscription(evicted, turn);

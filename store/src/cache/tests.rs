@@ -33,7 +33,7 @@ async fn an_object_is_cut_into_blocks_and_forgotten() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn blocks_that_leave_memory_are_on_the_disk_also_after_a_restart() {
     let directory = tempfile::tempdir().expect("a temporary directory");
-    let disk = CacheDisk { path: directory.path().to_owned(), bytes: DISK_BYTES_MIN };
+    let disk = CacheDisk { path: directory.path().to_owned(), bytes: CACHE_DISK_BYTES_MIN };
     let counters = Arc::new(StoreCounters::default());
     let cache = BlockCache::open(&config(4, Some(disk.clone())), Arc::clone(&counters)).await.expect("both tiers");
     (0..32).for_each(|number| cache.insert(BlockKey::new(&object(number), 0), block(number)));

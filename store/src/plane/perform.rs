@@ -13,6 +13,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 
 use super::PlaneConfig;
+use crate::Unusable;
 use crate::backend::Backend;
 use crate::cache::{BlockCache, BlockKey};
 use crate::counters::StoreCounters;
@@ -81,8 +82,8 @@ impl Performer {
         self.cache.forget(key);
     }
 
-    pub(super) async fn check(&self) -> Result<(), String> {
-        let slow = || format!("the store did not answer within {} s", self.attempt.as_secs_f32());
+    pub(super) async fn check(&self) -> Result<(), Unusable> {
+        let slow = || Unusable::Silent(format!("the store did not answer within {} s", self.attempt.as_secs_f32()));
         timeout(self.attempt, self.backend.check()).await.map_err(|_| slow())?
     }
 

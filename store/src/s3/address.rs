@@ -32,12 +32,9 @@ impl Address {
         if config.bucket.is_empty() || config.bucket.contains('/') {
             return Err(format!("{:?} is not the name of a bucket", config.bucket));
         }
-        // Other stores than Amazon's rarely have a name of its own for each bucket, and a dot in a bucket's name
-        // does not fit the certificate.
-        let path_style = config.path_style.unwrap_or(config.endpoint.is_some() || config.bucket.contains('.'));
         let port = url.port().map_or(String::new(), |port| format!(":{port}"));
         let before = url.path().trim_end_matches('/');
-        let (host, base) = if path_style {
+        let (host, base) = if config.path_style {
             (format!("{name}{port}"), format!("{before}/{}", percent(&config.bucket, false)))
         } else {
             (format!("{}.{name}{port}", config.bucket), before.to_owned())
@@ -72,7 +69,7 @@ mod tests {
     use super::super::Credentials;
     use super::*;
 
-    fn address(bucket: &str, endpoint: Option<&str>, path_style: Option<bool>) -> Result<Address, String> {
+    fn address(bucket: &str, endpoint: Option<&str>, path_style: bool) -> Result<Address, String> {
         let credentials = Credentials { access_key: String::new(), secret_key: String::new(), session_token: None };
         Address::new(&S3Config {
             bucket: bucket.to_owned(),
@@ -90,32 +87,32 @@ mod tests {
 
     #[test]
     fn amazon_has_a_host_for_each_bucket() {
-        let amazon = address("birds", None, None).expect("a plain bucket");
+        let amazon = address("birds", None, false).expect("a plain bucket");
         assert_eq!(url(&amazon, Some("a/b c")), "https://birds.s3.eu-west-1.amazonaws.com/a/b%20c");
         assert_eq!(url(&amazon, None), "https://birds.s3.eu-west-1.amazonaws.com/");
-        let dotted = address("my.birds", None, None).expect("a dotted bucket");
+        let dotted = address("my.birds", None, true).expect("a dotted bucket");
         assert_eq!(url(&dotted, Some("a")), "https://s3.eu-west-1.amazonaws.com/my.birds/a");
     }
 
     #[test]
     fn others_have_a_path_for_each_bucket() {
-        let minio = address("birds", Some("http://127.0.0.1:9000/"), None).expect("an address");
+        let minio = address("birds", Some("http://127.0.0.1:9000/"), true).expect("an address");
         assert_eq!((url(&minio, Some("a")).as_str(), minio.secure), ("http://127.0.0.1:9000/birds/a", false));
         assert_eq!(minio.host, "127.0.0.1:9000");
         assert_eq!(url(&minio, None), "http://127.0.0.1:9000/birds");
-        let virtual_host = address("birds", Some("https://store.example:443"), Some(false)).expect("an address");
+        let virtual_host = address("birds", Some("https://store.example:443"), false).expect("an address");
         assert_eq!(url(&virtual_host, Some("a")), "https://birds.store.example/a");
         assert!(virtual_host.secure);
-        let below = address("birds", Some("http://gateway/s3"), None).expect("an address");
+        let below = address("birds", Some("http://gateway/s3"), true).expect("an address");
         assert_eq!(url(&below, Some("a")), "http://gateway/s3/birds/a");
     }
 
     #[test]
     fn what_is_no_address_is_refused_by_name() {
         for endpoint in ["127.0.0.1:9000", "ftp://host", "http://", "nonsense"] {
-            let refused = address("birds", Some(endpoint), None).expect_err(endpoint);
+            let refused = address("birds", Some(endpoint), true).expect_err(endpoint);
             assert!(refused.contains("diskless.s3.endpoint"), "{refused}");
         }
-        assert!(address("a/b", None, None).is_err());
+        assert!(address("a/b", None, false).is_err());
     }
 }

@@ -5,9 +5,10 @@ use http::Method;
 use super::Bucket;
 use super::client::Question;
 use super::xml::Refusal;
+use crate::Unusable;
 use crate::retry::{Observed, describe};
 
-pub(super) async fn check(bucket: &Bucket) -> Result<(), String> {
+pub(super) async fn check(bucket: &Bucket) -> Result<(), Unusable> {
     let mut question = Question::new(Method::GET, None);
     question.query = format!("list-type=2&max-keys=1&prefix={}", super::percent(&bucket.prefix, false));
     let origin = bucket.client.address.origin();
@@ -15,12 +16,16 @@ pub(super) async fn check(bucket: &Bucket) -> Result<(), String> {
         Ok(response) if response.status().is_success() => Ok(()),
         Ok(response) => {
             let (status, refusal) = bucket.client.refusal(response).await;
-            Err(sentence(&bucket.name, origin, &bucket.client.region, status, &refusal))
+            let why = sentence(&bucket.name, origin, &bucket.client.region, status, &refusal);
+            Err(if matches!(status, 429 | 500..) { Unusable::Silent(why) } else { Unusable::Refused(why) })
         }
-        Err(Observed::ConnectFailed(why)) => Err(format!(
+        Err(Observed::ConnectFailed(why)) => Err(Unusable::Silent(format!(
             "cannot reach the object store at {origin}: {why}; is it running, and is diskless.s3.endpoint right?"
-        )),
-        Err(observed) => Err(format!("the object store at {origin} does not answer: {}", describe(&observed))),
+        ))),
+        Err(observed) => {
+            let why = describe(&observed);
+            Err(Unusable::Silent(format!("the object store at {origin} does not answer: {why}")))
+        }
     }
 }
 

@@ -135,7 +135,7 @@ impl S3Server {
             prefix: prefix.to_owned(),
             endpoint: Some(self.endpoint.clone()),
             region: "us-east-1".to_owned(),
-            path_style: None,
+            path_style: true,
             credentials: Credentials {
                 access_key: ACCESS_KEY.to_owned(),
                 secret_key: "secret".to_owned(),
