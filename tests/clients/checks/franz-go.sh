@@ -1,5 +1,5 @@
 # franz-go's own tests: producing, and consuming with and without a group.
-# on: file s3 cores2
+# on: file s3 cores2 cores4
 # needs: kgo
 # seconds: 400
 source "$CLIENTS/lib/check.sh"

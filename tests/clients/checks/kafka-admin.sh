@@ -1,5 +1,5 @@
 # Kafka's own kafka-topics --alter and --describe, kafka-configs and kafka-delete-records.
-# on: file cores2
+# on: file s3 cores2 cores4
 # needs: tools configs
 # seconds: 300
 source "$CLIENTS/lib/check.sh"

@@ -1,5 +1,5 @@
 # Kafka's console consumer with a group, VerifiableProducer and VerifiableConsumer, ConsumerPerformance, kafka-consumer-groups.
-# on: file s3 cores2
+# on: file s3 cores2 cores4
 # needs: tools
 # seconds: 400
 source "$CLIENTS/lib/check.sh"

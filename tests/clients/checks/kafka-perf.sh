@@ -1,5 +1,5 @@
 # Kafka's ProducerPerformance with each codec, read back by kcat and by Kafka's console consumer with an assigned partition.
-# on: file s3 cores2
+# on: file s3 cores2 cores4
 # needs: tools
 # seconds: 240
 source "$CLIENTS/lib/check.sh"

@@ -1,5 +1,5 @@
 # Kafka's own kafka-topics, kafka-get-offsets and kafka-broker-api-versions.
-# on: file s3
+# on: file s3 cores2 cores4
 # needs: tools
 # seconds: 240
 source "$CLIENTS/lib/check.sh"

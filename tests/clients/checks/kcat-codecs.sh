@@ -1,5 +1,5 @@
 # kcat round trips: every codec, keyed over partitions and ordered within one, acks 0, 1 and all, idempotent.
-# on: file s3 cores2
+# on: file s3 cores2 cores4
 # seconds: 120
 source "$CLIENTS/lib/check.sh"
 

@@ -1,5 +1,5 @@
 # kcat in group mode: members share partitions, take over from one that leaves, and go on where the group stopped.
-# on: file s3 cores2
+# on: file s3 cores2 cores4
 # seconds: 180
 source "$CLIENTS/lib/check.sh"
 

@@ -1,5 +1,5 @@
 # kcat's metadata list, and one topic with 64 partitions written and read as a whole.
-# on: file s3 cores2
+# on: file s3 cores2 cores4
 # seconds: 90
 source "$CLIENTS/lib/check.sh"
 

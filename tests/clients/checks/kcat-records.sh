@@ -1,5 +1,5 @@
 # kcat round trips of unusual records: binary, null and empty, headers, timestamps, 1 MB, too large; then all of it after a restart.
-# on: file s3 cores2
+# on: file s3 cores2 cores4
 # seconds: 120
 source "$CLIENTS/lib/check.sh"
 

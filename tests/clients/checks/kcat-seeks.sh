@@ -1,5 +1,5 @@
 # kcat finds its place: by offset, from the end, by timestamp, at the live end, and outside of the log.
-# on: file s3 cores2
+# on: file s3 cores2 cores4
 # seconds: 90
 source "$CLIENTS/lib/check.sh"
 

@@ -1,5 +1,5 @@
 # librdkafka's own suite: the tests of lists/librdkafka.txt, one runner each.
-# on: file s3 cores2
+# on: file s3 cores2 cores4
 # needs: librdkafka
 # seconds: 600
 source "$CLIENTS/lib/check.sh"

@@ -1,5 +1,5 @@
 # Java clients of Kafka 2.8 and 3.9, each with the verifiable tools of its own release: idempotent or not, and in a group.
-# on: file
+# on: file s3 cores2 cores4
 # needs: clients28 clients39
 # seconds: 240
 source "$CLIENTS/lib/check.sh"

@@ -1,6 +1,6 @@
 # A consumer group over broker kills: no committed offset goes back, every record is processed, and no member is stuck.
 # APUS_FOREIGN_ROUNDS sets the kills (4; 12 is the full check), ten seconds apart.
-# on: file s3 cores2
+# on: file s3 cores2 cores4
 # needs: acked
 # seconds: 420
 source "$CLIENTS/lib/check.sh"

@@ -1,6 +1,6 @@
 # kill -9 at random moments under an idempotent producer: nothing acknowledged is lost, nothing is twice, offsets are dense.
 # APUS_FOREIGN_ROUNDS sets the rounds (20), APUS_FOREIGN_SEED the moments.
-# on: file s3 cores2
+# on: file s3 cores2 cores4
 # needs: acked
 # seconds: 600
 source "$CLIENTS/lib/check.sh"

@@ -1,6 +1,6 @@
 # ProducerPerformance at full speed, 1 KB records, with a kcat consumer beside it: no error, memory flat, objects within their bound.
 # Prints broker CPU s/GB, resident memory and objects. APUS_FOREIGN_SECONDS sets the length (15; 60 is the full check).
-# on: file s3
+# on: file s3 cores2 cores4
 # needs: tools
 # seconds: 420
 source "$CLIENTS/lib/check.sh"
