@@ -49,7 +49,8 @@ java_tool org.apache.kafka.tools.BrokerApiVersionsCommand --bootstrap-server "$B
 cat "$WORK/out"
 grep -q "127.0.0.1:$PORT (id: 1 " "$WORK/out" || fail "kafka-broker-api-versions does not name the broker"
 for api in Produce Fetch ListOffsets Metadata ApiVersions CreateTopics DeleteTopics InitProducerId DescribeConfigs \
-    FindCoordinator JoinGroup SyncGroup Heartbeat LeaveGroup OffsetCommit OffsetFetch ListGroups DescribeGroups DeleteGroups; do
+    FindCoordinator JoinGroup SyncGroup Heartbeat LeaveGroup OffsetCommit OffsetFetch ListGroups DescribeGroups DeleteGroups \
+    CreatePartitions DescribeTopicPartitions IncrementalAlterConfigs DeleteRecords; do
     grep -q -E "^\s*$api\([0-9]+\): [0-9].*usable" "$WORK/out" || fail "kafka-broker-api-versions finds no usable $api"
 done
 broker_stop
