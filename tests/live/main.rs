@@ -17,6 +17,7 @@ mod record;
 mod round_trip;
 mod seek;
 mod soak;
+mod spread;
 mod start;
 mod storm;
 mod watch;

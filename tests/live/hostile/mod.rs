@@ -44,3 +44,32 @@ fn nothing_that_a_stranger_sends_can_hurt() {
     let lines = logged.lines().count();
     assert!(lines <= LINES_MAX, "{lines} log lines");
 }
+
+/// What takes little time of the above, where a core has nobody beside it, and where it has three others.
+fn on_so_many_cores(cores: usize) {
+    let seed = seed(32);
+    let mut broker = Broker::start(&Place::Directory, seed, &[&format!("cores={cores}"), "num.partitions=2"]);
+    names::create(&broker);
+    let mut phases = Phases::start(&broker);
+    phases.quiet();
+    phases.run("frames", || frames::attack(&broker));
+    phases.run("bodies of every API and version", || bodies::attack(&broker, seed));
+    phases.run("batches", || batches::attack(&broker));
+    phases.run("names and configs", || names::attack(&broker));
+    phases.run("a client that never reads", || floods::never_reads(&broker));
+    let history = phases.finish();
+    history.verify(&broker);
+    broker.stop();
+    let lines = broker.logged().lines().count();
+    assert!(lines <= LINES_MAX, "{lines} log lines");
+}
+
+#[test]
+fn nothing_hurts_one_core() {
+    on_so_many_cores(1);
+}
+
+#[test]
+fn nothing_hurts_four_cores() {
+    on_so_many_cores(4);
+}
