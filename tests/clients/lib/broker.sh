@@ -152,11 +152,9 @@ broker_refused() {
 broker_rss() { awk '/^VmRSS/ { print $2 }' "/proc/$BROKER_PID/status"; }
 broker_cpu() { awk -v tick="$(getconf CLK_TCK)" '{ sub(/.*\) /, ""); printf "%.2f\n", ($12 + $13) / tick }' "/proc/$BROKER_PID/stat"; }
 
-# "<objects> <bytes>" of the packs and everything else in the store.
-store_count() {
-    if [[ $STORE == s3 ]]; then
-        python3 "$CLIENTS/python/bucket.py" count "$BUCKET"
-    else
-        find "${EXTERNAL_STORE:-$DATA/store}" -type f -printf '%s\n' 2>/dev/null | awk '{ b += $1 } END { print NR, b + 0 }'
-    fi
+# `broker_observed`, before the first start of an Apus: its metrics have a port of their own; `broker_metrics` prints them.
+broker_observed() {
+    HTTP=127.0.0.1:$(free_port)
+    broker_settings+=("diskless.http.listener=$HTTP")
 }
+broker_metrics() { python3 -c 'import sys, urllib.request; print(urllib.request.urlopen(sys.argv[1], timeout=10).read().decode())' "http://$HTTP/metrics"; }
