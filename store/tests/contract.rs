@@ -1,5 +1,6 @@
 //! One contract, every store: the directory, the S3 server in this process with and without faults, and a real S3
-//! server where `APUS_S3_ENDPOINT` names one (bucket `APUS_S3_BUCKET`, credentials from the usual AWS variables).
+//! server where `APUS_S3_ENDPOINT` names one (bucket `APUS_S3_BUCKET`, credentials from the usual AWS variables; with
+//! `APUS_S3_PATH_STYLE=false` the bucket is in the host's name). `tests/clients/checks/store-contract.sh` brings one.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -108,7 +109,7 @@ fn a_real_server_keeps_the_contract() {
         prefix: "contract".to_owned(),
         endpoint: Some(endpoint),
         region: variable("AWS_REGION").unwrap_or_else(|| "us-east-1".to_owned()),
-        path_style: None,
+        path_style: variable("APUS_S3_PATH_STYLE").map(|text| text == "true"),
         credentials: Credentials::find(variable).unwrap_or_else(|why| panic!("{why}")),
     };
     let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_nanos();

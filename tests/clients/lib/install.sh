@@ -38,6 +38,7 @@ install_kcat() {
 }
 
 install_python() { need_command python3 python3; }
+install_openssl() { need_command openssl openssl; }
 
 # `install_jars NAME`: the class path that java/NAME.xml describes.
 install_jars() {

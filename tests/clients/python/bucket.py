@@ -42,7 +42,9 @@ def request(method: str, path: str, query: dict[str, str]) -> tuple[int, bytes]:
     for part in (day, region, "s3", "aws4_request"):
         key = sign(key, part)
     signature = hmac.new(key, text.encode(), hashlib.sha256).hexdigest()
-    connection = http.client.HTTPConnection(endpoint.netloc, timeout=10)
+    # Over TLS the roots are the system's, or those in SSL_CERT_FILE.
+    connect = http.client.HTTPSConnection if endpoint.scheme == "https" else http.client.HTTPConnection
+    connection = connect(endpoint.netloc, timeout=10)
     try:
         connection.request(
             method,
