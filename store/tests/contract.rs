@@ -109,7 +109,7 @@ fn a_real_server_keeps_the_contract() {
         prefix: "contract".to_owned(),
         endpoint: Some(endpoint),
         region: variable("AWS_REGION").unwrap_or_else(|| "us-east-1".to_owned()),
-        path_style: variable("APUS_S3_PATH_STYLE").map(|text| text == "true"),
+        path_style: variable("APUS_S3_PATH_STYLE").is_none_or(|text| text == "true"),
         credentials: Credentials::find(variable).unwrap_or_else(|why| panic!("{why}")),
     };
     let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_nanos();
