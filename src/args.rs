@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::thread;
 
+use crate::trace::recorder::Tape;
 use apus_core::config::{self, Config, Host, Problem, Property, Source};
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
@@ -47,13 +48,21 @@ struct SettingArguments {
     /// Set a key, whatever the file says; may be repeated
     #[arg(long, alias = "override", value_name = "key=value")]
     set: Vec<String>,
+    /// Write everything that reaches the broker's only core to this file, which grows by every byte that clients send
+    #[arg(long, value_name = "FILE")]
+    record: Option<PathBuf>,
 }
 
 /// What `main` is to do.
 #[derive(Debug)]
 pub enum Task {
-    /// Start a broker with this configuration.
-    Serve(Box<Config>),
+    /// Start a broker.
+    Serve {
+        /// Its configuration.
+        config: Box<Config>,
+        /// Where its life is written down, if anywhere.
+        tape: Option<Tape>,
+    },
     /// Print this and end.
     Print(String),
 }
@@ -96,8 +105,8 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>, host: &Host) -> Resu
         code: u8::try_from(error.exit_code()).unwrap_or(2),
     })?;
     match line.verb {
-        None => serve(line.settings.config, &line.settings.set, host),
-        Some(Verb::Serve { file, settings }) => serve(file.or(settings.config), &settings.set, host),
+        None => serve(line.settings.config.as_deref(), &line.settings, host),
+        Some(Verb::Serve { file, settings }) => serve(file.as_deref().or(settings.config.as_deref()), &settings, host),
         Some(Verb::Config) => Ok(Task::Print(config::listing())),
         Some(Verb::Version) => Ok(Task::Print(format!("apus {}", env!("CARGO_PKG_VERSION")))),
     }
@@ -111,12 +120,12 @@ pub fn host() -> Host {
     Host { name: name.to_owned(), cpus: thread::available_parallelism().map_or(1, NonZeroUsize::get) }
 }
 
-fn serve(file: Option<PathBuf>, set: &[String], host: &Host) -> Result<Task, Stop> {
-    let (mut properties, mut problems) = match &file {
+fn serve(file: Option<&Path>, settings: &SettingArguments, host: &Host) -> Result<Task, Stop> {
+    let (mut properties, mut problems) = match file {
         None => (Vec::new(), Vec::new()),
         Some(path) => config::parse(&read(path)?),
     };
-    for text in set {
+    for text in &settings.set {
         match split(text) {
             Ok(property) => properties.push(property),
             Err(problem) => problems.push(problem),
@@ -124,12 +133,16 @@ fn serve(file: Option<PathBuf>, set: &[String], host: &Host) -> Result<Task, Sto
     }
     // A line that cannot be read is no reason to keep quiet about the others.
     match Config::load(&properties, host) {
-        Ok(config) if problems.is_empty() => return Ok(Task::Serve(Box::new(config))),
+        Ok(config) if problems.is_empty() => {
+            let tape = settings.record.as_ref().map(|path| Tape::create(path, &config, properties, host.clone()));
+            let tape = tape.transpose().map_err(|why| Stop::refused(format!("apus: {why}")))?;
+            return Ok(Task::Serve { config: Box::new(config), tape });
+        }
         Ok(_) => {}
         Err(further) => problems.extend(further),
     }
     problems.sort_by_key(|problem| problem.source);
-    Err(refused(file.as_deref(), &problems))
+    Err(refused(file, &problems))
 }
 
 fn read(path: &Path) -> Result<String, Stop> {
@@ -179,7 +192,7 @@ mod tests {
 
     fn config(arguments: &[&str]) -> Config {
         match run(arguments) {
-            Ok(Task::Serve(config)) => *config,
+            Ok(Task::Serve { config, .. }) => *config,
             other => panic!("{arguments:?} does not serve: {other:?}"),
         }
     }
@@ -243,6 +256,19 @@ mod tests {
         let absent = stop(&["--config", "/absent/server.properties"]);
         assert!(absent.text.starts_with("apus: cannot read /absent/server.properties"), "{}", absent.text);
         assert!(stop(&["--set", "num.partitons=1"]).text.contains("did you mean num.partitions?"));
+    }
+
+    #[test]
+    fn a_life_of_one_core_is_recorded() {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let path = directory.path().join("trace");
+        let path = path.to_str().expect("its path is text");
+        assert!(matches!(run(&["--record", path, "--set", "cores=1"]), Ok(Task::Serve { tape: Some(_), .. })));
+        assert!(stop(&["serve", "--record", path, "--set", "cores=2"]).text.contains("add --set cores=1"));
+        assert!(
+            stop(&["--record", "/absent/trace", "--set", "cores=1"]).text.contains("cannot record to /absent/trace")
+        );
+        assert!(matches!(run(&[]), Ok(Task::Serve { tape: None, .. })));
     }
 
     #[test]

@@ -11,5 +11,6 @@ pub mod probe;
 pub mod shell;
 pub mod signals;
 pub mod start;
+pub mod trace;
 pub mod vigil;
 pub mod watch;

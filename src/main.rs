@@ -8,9 +8,8 @@ use std::time::Instant as Moment;
 use apus::args::{self, Task};
 use apus::node::{Node, NodeSettings};
 use apus::start;
+use apus::trace::recorder::Recorder;
 use apus::watch::log_filter::LogFilter;
-use apus_coordinator::journal::JournalLimits;
-use apus_core::api::Broker;
 use apus_core::config::Config;
 use apus_core::ids::CoreId;
 
@@ -25,10 +24,15 @@ fn main() -> ExitCode {
             println!("{}", text.trim_end());
             ExitCode::SUCCESS
         }
-        Ok(Task::Serve(config)) => {
+        Ok(Task::Serve { config, tape }) => {
             let log = LogFilter::install();
             end_on_panic();
-            start::run(*config, started, Some(log), node)
+            match tape {
+                None => start::run(*config, started, Some(log), node),
+                Some(tape) => start::run(*config, started, Some(log), move |core, config: &Arc<Config>| {
+                    Recorder::new(node(core, config), config, &tape)
+                }),
+            }
         }
     }
 }
@@ -44,17 +48,5 @@ fn end_on_panic() {
 }
 
 fn node(core: CoreId, config: &Arc<Config>) -> Node {
-    let advertised = config.listeners.iter().map(|listener| Broker {
-        id: config.node_id,
-        host: listener.advertised.host.as_str().into(),
-        port: listener.advertised.port,
-        rack: config.rack.as_deref().map(Into::into),
-    });
-    Node::new(NodeSettings {
-        core,
-        cores: u16::try_from(config.cores).expect("cores are few"),
-        advertised: advertised.collect(),
-        journal: JournalLimits::default(),
-        config: Arc::clone(config),
-    })
+    Node::new(NodeSettings::of(core, config))
 }

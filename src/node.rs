@@ -47,6 +47,29 @@ pub struct NodeSettings {
     pub journal: JournalLimits,
 }
 
+impl NodeSettings {
+    /// A core of this configuration, which knows the ports of its listeners.
+    ///
+    /// # Panics
+    /// Where the configuration has more cores than can be.
+    #[must_use]
+    pub fn of(core: CoreId, config: &Arc<Config>) -> NodeSettings {
+        let advertised = config.listeners.iter().map(|listener| Broker {
+            id: config.node_id,
+            host: listener.advertised.host.as_str().into(),
+            port: listener.advertised.port,
+            rack: config.rack.as_deref().map(Into::into),
+        });
+        NodeSettings {
+            core,
+            cores: u16::try_from(config.cores).expect("cores are few"),
+            advertised: advertised.collect(),
+            journal: JournalLimits::default(),
+            config: Arc::clone(config),
+        }
+    }
+}
+
 /// The machines of core 0.
 struct Head {
     packer: Packer,

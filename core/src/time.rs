@@ -49,6 +49,12 @@ impl Rng {
         Rng(seed)
     }
 
+    /// Where the stream stands: [`Rng::new`] of it goes on from here.
+    #[must_use]
+    pub fn state(&self) -> u64 {
+        self.0
+    }
+
     /// 64 even bits.
     pub fn bits(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
