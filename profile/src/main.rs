@@ -6,6 +6,7 @@ mod counted;
 mod disk;
 mod kept;
 mod line;
+mod listing;
 mod load;
 mod scenario;
 mod store;
@@ -15,11 +16,14 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
+use apus::trace::replay::{Replayed, replay};
 use clap::{Parser, Subcommand};
 
 use callgrind::Counted;
+use counted::step_counted;
 use kept::{Counts, GROWTH_MAX};
-use scenario::Scenario;
+use listing::Listing;
+use scenario::{Done, Scenario};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -41,7 +45,7 @@ enum Verb {
     },
     /// The functions that cost most in a scenario, in instructions a batch
     Top {
-        /// One of the scenarios that `count` lists
+        /// One of the scenarios that `count` lists; or the file of a trace, whose turns stand for batches
         scenario: String,
         /// How many functions
         #[arg(long, default_value_t = 25)]
@@ -63,7 +67,7 @@ enum Verb {
     },
     /// Play a scenario: what runs under valgrind
     Inside {
-        /// Its name
+        /// Its name, or the file of a trace
         scenario: String,
     },
 }
@@ -76,9 +80,7 @@ fn main() -> ExitCode {
             println!("{}", load::load(&address, Duration::from_secs(seconds), batch_bytes, !produce_only));
             Ok(())
         }
-        Verb::Inside { scenario } => {
-            find(&scenario).map(|scenario| println!("{}", callgrind::show_done(&scenario.run())))
-        }
+        Verb::Inside { scenario } => play(&scenario).map(|done| println!("{}", callgrind::show_done(&done))),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -89,9 +91,18 @@ fn main() -> ExitCode {
     }
 }
 
-fn find(name: &str) -> Result<Scenario, String> {
-    let names = || Scenario::ALL.map(Scenario::name).join(", ");
-    Scenario::named(name).ok_or_else(|| format!("{name} is none of {}", names()))
+/// Plays a scenario, or a recorded life, whose turns stand for batches.
+fn play(name: &str) -> Result<Done, String> {
+    if let Some(scenario) = Scenario::named(name) {
+        return Ok(scenario.run());
+    }
+    let names = Scenario::ALL.map(Scenario::name).join(", ");
+    let trace = std::fs::read(name).map_err(|error| format!("{name} is none of {names}, and no trace: {error}"))?;
+    let played = replay(trace.into(), |node, events, turn| {
+        step_counted(node, events, turn);
+    });
+    let Replayed { turns, received_bytes, .. } = played.map_err(|departure| departure.to_string())?;
+    Ok(Done { batches: turns, bytes: received_bytes, turns })
 }
 
 /// Where callgrind's files go.
@@ -119,7 +130,7 @@ fn count(record: bool) -> Result<(), String> {
     println!("{:<20} {:>8} {:>12} {:>10} {:>12} {:>9}", "", "batches", "a batch", "a KiB", "kept", "growth");
     let mut wide: Option<Counted> = None;
     for scenario in Scenario::ALL {
-        let counted = callgrind::count(scenario, &directory())?;
+        let counted = callgrind::count(scenario.name(), &directory())?;
         if scenario == Scenario::ProduceWide {
             wide = Some(counted.clone());
         }
@@ -167,10 +178,10 @@ fn judge(kept: &Counts, found: &Counts) -> Result<(), String> {
 }
 
 fn top(name: &str, lines: usize) -> Result<(), String> {
-    let counted = callgrind::count(find(name)?, &directory())?;
-    for (what, inclusive) in [("with what they call", true), ("alone", false)] {
-        println!("{name}: functions {what}, instructions a batch");
-        callgrind::top(&counted, inclusive, lines)?.iter().for_each(|line| println!("{line}"));
-    }
+    let counted = callgrind::count(name, &directory())?;
+    let text =
+        std::fs::read_to_string(&counted.file).map_err(|error| format!("{}: {error}", counted.file.display()))?;
+    println!("{name}, {} instructions for {} batches", counted.instructions, counted.done.batches);
+    print!("{}", Listing::parse(&text).show(counted.done.batches, lines));
     Ok(())
 }
