@@ -1,0 +1,3 @@
+//! What Apus is measured with: see `perf/README.md`.
+
+fn main() {}
