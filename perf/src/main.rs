@@ -1,6 +1,9 @@
 //! What Apus is measured with: see `perf/README.md`.
 
+mod bucket;
+mod compare;
 mod load;
+mod systems;
 
 use std::process::ExitCode;
 
@@ -21,11 +24,17 @@ struct CommandLine {
 enum Verb {
     /// Run a scenario against a broker that is already there
     Load(load::Arguments),
+    /// Serve a bucket from memory that behaves like S3 and is as far away as it is told to be
+    Bucket(bucket::BucketArguments),
+    /// Run the same load against several brokers in turn
+    Compare(compare::CompareArguments),
 }
 
 fn main() -> ExitCode {
     let ended = match CommandLine::parse().verb {
         Verb::Load(arguments) => load::main(&arguments),
+        Verb::Bucket(arguments) => bucket::run(&arguments).map(|()| ExitCode::SUCCESS),
+        Verb::Compare(arguments) => compare::run(&arguments),
     };
     match ended {
         Ok(code) => code,
