@@ -61,10 +61,10 @@ impl Idle {
             context.tally.error(code);
             context.tally.fail(format!("metadata: {}", error::name(code)));
         }
-        if let Asked::At(sent) = self.asked {
-            if sent >= context.measured_from {
-                context.tally.latency.add(sent, context.now, 1);
-            }
+        if let Asked::At(sent) = self.asked
+            && sent >= context.measured_from
+        {
+            context.tally.latency.add(sent, context.now, 1);
         }
         context.tally.batch(context.now, 0, frame.len() as u64);
         *context.slots += 1;

@@ -107,14 +107,15 @@ impl Job {
         let seconds = (now - self.started) as f64 / SECOND;
         let passed = seconds >= self.seconds;
         let overdue = seconds >= SECONDS_MAX.max(self.seconds);
-        overdue || match self.kind {
+        let over = match self.kind {
             Kind::Produce => match &self.schedule {
                 Some(schedule) => schedule.next_due().is_none(),
                 None => self.bytes_left.map_or(passed, |left| left == 0),
             },
             Kind::CatchUp => self.workload.repeat && passed,
             Kind::Tail | Kind::EndToEnd | Kind::Idle => others.unwrap_or(passed),
-        }
+        };
+        over || overdue
     }
 
     /// Ends it.

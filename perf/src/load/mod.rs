@@ -66,7 +66,7 @@ pub struct Arguments {
 /// # Errors
 /// Where it could not be run at all.
 pub fn main(arguments: &Arguments) -> Result<ExitCode, String> {
-    let mut scenario = Scenario::read_with(&arguments.scenario, &arguments.set)?;
+    let mut scenario = Scenario::read(&arguments.scenario, &arguments.set)?;
     scenario.watch.clone_from(&arguments.watch);
     let outcome = run(&scenario, &arguments.bootstrap)?;
     println!("{outcome}");

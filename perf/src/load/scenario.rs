@@ -203,19 +203,11 @@ fn rate<'de, D: Deserializer<'de>>(from: D) -> Result<Rate, D::Error> {
 }
 
 impl Scenario {
-    /// The scenario of a file.
-    ///
-    /// # Errors
-    /// Where it cannot be read, or does not make sense.
-    pub fn read(path: &Path) -> Result<Scenario, String> {
-        Scenario::read_with(path, &[])
-    }
-
     /// The scenario of a file with some keys set otherwise, as `key=value`.
     ///
     /// # Errors
     /// Where it cannot be read, or does not make sense.
-    pub fn read_with(path: &Path, set: &[String]) -> Result<Scenario, String> {
+    pub fn read(path: &Path, set: &[String]) -> Result<Scenario, String> {
         let text = fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?;
         let mut scenario = Scenario::parse(&text, set).map_err(|error| format!("{}: {error}", path.display()))?;
         if scenario.name.is_empty() {
@@ -323,7 +315,7 @@ mod tests {
         let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios");
         let mut count = 0;
         for entry in fs::read_dir(directory).expect("scenarios").map(|entry| entry.expect("a file").path()) {
-            let scenario = Scenario::read(&entry).unwrap_or_else(|error| panic!("{error}"));
+            let scenario = Scenario::read(&entry, &[]).unwrap_or_else(|error| panic!("{error}"));
             assert!(scenario.seconds <= 60.0, "{}: a run is short", entry.display());
             count += 1;
         }

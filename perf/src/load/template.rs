@@ -136,15 +136,26 @@ pub fn due_of(value: &[u8]) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use apus_core::config::TopicConfig;
+    use apus_core::config::TimestampType;
     use apus_core::validate::{BatchRules, check_batch};
 
     const STAMP: Stamp = Stamp { count: 1, producer: (7, 2), sequence: 40, wall_ms: 1_700_000_000_000 };
 
+    const RULES: BatchRules = BatchRules {
+        max_message_bytes: 1 << 20,
+        records_bytes_max: 1 << 20,
+        timestamp_type: TimestampType::CreateTime,
+        timestamp_before_max_ms: 1_000,
+        timestamp_after_max_ms: 1_000,
+        keyed: false,
+        records: true,
+        zstd: true,
+        wall_ms: STAMP.wall_ms,
+    };
+
     fn checked(batch: [Bytes; 2], stamp: &Stamp) -> Bytes {
         let whole = Bytes::from(batch.concat());
-        let rules = BatchRules::new(&TopicConfig::default(), true, stamp.wall_ms).with_records(true);
-        let facts = check_batch(&whole, &rules).expect("a broker admits it");
+        let facts = check_batch(&whole, &RULES).expect("a broker admits it");
         let sequence = facts.sequence.expect("it is idempotent");
         assert_eq!((sequence.producer.0, sequence.epoch), stamp.producer);
         assert_eq!((sequence.first, facts.offsets as usize), (stamp.sequence, stamp.count));
