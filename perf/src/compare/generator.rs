@@ -118,7 +118,8 @@ fn own(scenario: &Path, seconds: f64, surroundings: Surroundings<'_>) -> Result<
     let mut command = Command::new(std::env::current_exe().map_err(|error| error.to_string())?);
     command.arg("load").arg(scenario).args(["--bootstrap", &bootstrap.to_string()]);
     command.arg("--json").arg(&json).args(["--watch", &broker.to_string()]);
-    command.args(["--set", &format!("seconds={:?}", seconds)]);
+    command.args(["--set", &format!("seconds={seconds:?}")]);
+    command.args(["--set", &format!("warmup_seconds={:?}", seconds / 4.0)]);
     let run = execute(&mut command, &places.work, Duration::from_secs_f64(seconds * 3.0) + GRACE, ward)?;
     let text = fs::read_to_string(&json).map_err(|_| run.complaint("it left no outcome"))?;
     let written: Written =
