@@ -89,11 +89,12 @@ impl Cluster {
     /// # Errors
     /// Where it cannot be.
     pub fn topic(&mut self, name: &str, plan: &TopicPlan) -> Result<Topic, String> {
+        let mut id = Uuid::ZERO;
         if plan.create {
             self.delete(name)?;
-            patiently(|| self.create(name, plan), &format!("topic {name} cannot be created"))?;
+            id = patiently(|| self.create(name, plan), &format!("topic {name} cannot be created"))?;
         }
-        let mut topic = patiently(|| self.describe(name), &format!("topic {name} has no leaders"))?;
+        let mut topic = patiently(|| self.describe(name, id), &format!("topic {name} has no leaders"))?;
         if plan.create && topic.leaders.len() != plan.partitions as usize {
             return Err(format!("topic {name} has {} partitions and not {}", topic.leaders.len(), plan.partitions));
         }
@@ -112,7 +113,8 @@ impl Cluster {
         }
     }
 
-    fn create(&mut self, name: &str, plan: &TopicPlan) -> Result<Option<()>, String> {
+    /// The id of the new topic, or zero where the broker does not say; nothing where it is to be tried again.
+    fn create(&mut self, name: &str, plan: &TopicPlan) -> Result<Option<Uuid>, String> {
         let configs = plan.configs.iter().map(|(name, value)| CreatableTopicConfig { name, value: Some(value) });
         let topic = CreatableTopic {
             name,
@@ -126,7 +128,7 @@ impl Cluster {
         let response: CreateTopicsResponse<'_> = read(&answer)?;
         let created = response.topics.first().ok_or("CreateTopics answers nothing")?;
         match created.error_code {
-            0 => Ok(Some(())),
+            0 => Ok(Some(created.topic_id)),
             // The one that was deleted goes in its own time.
             TOPIC_ALREADY_EXISTS => Ok(None),
             code if error::passes(code) => Ok(None),
@@ -137,8 +139,9 @@ impl Cluster {
         }
     }
 
-    /// The topic, once all of its partitions have leaders.
-    fn describe(&mut self, name: &str) -> Result<Option<Topic>, String> {
+    /// The topic, once all of its partitions have leaders; not the one of that name that was deleted, which a broker may
+    /// show for a while.
+    fn describe(&mut self, name: &str, id: Uuid) -> Result<Option<Topic>, String> {
         let topics = vec![MetadataRequestTopic { name: Some(name), ..Default::default() }];
         let request = MetadataRequest { topics: Some(topics), allow_auto_topic_creation: false, ..Default::default() };
         let answer = self.first.ask(&request)?;
@@ -157,7 +160,8 @@ impl Cluster {
             let place = usize::try_from(partition.partition_index).ok().and_then(|index| leaders.get_mut(index));
             *place.ok_or_else(|| format!("topic {name} skips partitions"))? = partition.leader_id;
         }
-        let known = !leaders.is_empty() && leaders.iter().all(|leader| self.addresses.contains_key(leader));
+        let same = id == Uuid::ZERO || topic.topic_id == Uuid::ZERO || topic.topic_id == id;
+        let known = same && !leaders.is_empty() && leaders.iter().all(|leader| self.addresses.contains_key(leader));
         let offsets = vec![Coverage::default(); leaders.len()];
         Ok(known.then(|| Topic { name: name.into(), id: topic.topic_id, leaders, offsets }))
     }

@@ -75,7 +75,7 @@ impl<'a> Engine<'a> {
             if now >= progress.due {
                 progress.show(now, &mut self.jobs);
             }
-            let until = self.next(progress.due);
+            let until = self.next(progress.due, now);
             let patience = Duration::from_nanos(until.saturating_sub(self.now()));
             self.poll.wait(patience, &mut ready).map_err(|error| format!("epoll: {error}"))?;
             ready.iter().for_each(|ready| self.serve(*ready));
@@ -88,12 +88,13 @@ impl<'a> Engine<'a> {
         self.origin.elapsed().as_nanos() as u64
     }
 
-    /// When the loop must turn, whatever the sockets do.
-    fn next(&self, progress: u64) -> u64 {
+    /// When the loop must turn, whatever the sockets do. Ends that have passed do not end their workloads: those wait for
+    /// others.
+    fn next(&self, progress: u64, now: u64) -> u64 {
         let due = self.jobs.iter().filter(|job| job.phase == Phase::Running);
         let due = due.filter_map(|job| {
             let end = job.started + (job.seconds * SECOND as f64) as u64;
-            let end = Some(end).filter(|_| job.schedule.is_none() && job.bytes_left.is_none());
+            let end = Some(end).filter(|end| *end > now);
             job.schedule.as_ref().and_then(|schedule| schedule.next_due()).or(end)
         });
         let timer = self.timers.peek().map(|Reverse((at, _))| *at);
