@@ -16,6 +16,8 @@ use crate::systems::{Places, Running};
 
 /// Bytes of a gigabyte, as in s/GB and MB/s.
 const GIGABYTE: f64 = 1e9;
+/// Bytes a second below which a load is one of records: what it costs is then a matter of seconds, not of gigabytes.
+const FEW_BYTES_A_SECOND: f64 = 5e6;
 
 /// What was measured, and what was wrong with it.
 pub struct Measured {
@@ -55,9 +57,14 @@ pub fn measure(load: &Load, running: &mut Running, places: &Places, ward: &Ward)
     let mut values = BTreeMap::new();
     seen(&mut values, &outcome);
     cost(&mut values, &outcome, &looks, running);
-    told(&mut values, &before, &after, &outcome);
+    told(&mut values, &before, &after, &outcome, &looks);
     values.insert(Quantity::whole(Measure::Start), running.start.as_secs_f64() * 1_000.0);
     Ok(Measured { values, problem: (!outcome.failures.is_empty()).then(|| outcome.failures.join("; ")) })
+}
+
+/// Whether the measured workloads were about records, not bytes.
+fn few(outcome: &Outcome) -> bool {
+    outcome.measured().all(|(_, work)| (work.bytes as f64) < FEW_BYTES_A_SECOND * work.seconds)
 }
 
 /// What clients saw.
@@ -65,8 +72,11 @@ fn seen(values: &mut BTreeMap<Quantity, f64>, outcome: &Outcome) {
     for (name, work) in outcome.measured() {
         let mut put = |measure, value| values.insert(Quantity::of(name, measure), value);
         if work.bytes > 0 && work.seconds > 0.0 {
-            put(Measure::Rate, work.bytes as f64 / 1e6 / work.seconds);
-            put(Measure::Records, work.records as f64 / work.seconds);
+            if few(outcome) {
+                put(Measure::Records, work.records as f64 / work.seconds);
+            } else {
+                put(Measure::Rate, work.bytes as f64 / 1e6 / work.seconds);
+            }
         }
         if !work.errors.is_empty() {
             put(Measure::Errors, work.errors.values().sum::<u64>() as f64);
@@ -89,12 +99,14 @@ fn cost(values: &mut BTreeMap<Quantity, f64>, outcome: &Outcome, looks: &[Look],
     // The generator looked at the very moments; where it did not, our own looks are close.
     let watched = outcome.measured().map(|(_, work)| work.watched_cpu_seconds).fold(0.0, f64::max);
     let broker = if watched > 0.0 { watched } else { used.broker.total() };
-    if gigabytes > 0.0 && seconds > 0.0 {
+    if seconds > 0.0 {
+        put(Measure::CpuShare, broker / seconds * 100.0);
+    }
+    if gigabytes > 0.0 && !few(outcome) {
         let user = used.broker.user / used.broker.total().max(f64::MIN_POSITIVE);
         put(Measure::Cpu, broker / gigabytes);
         put(Measure::CpuUser, broker * user / gigabytes);
         put(Measure::CpuSystem, broker * (1.0 - user) / gigabytes);
-        put(Measure::CpuShare, broker / seconds * 100.0);
         put(Measure::KernelCpu, used.kernel / gigabytes);
         if running.store.is_some() {
             put(Measure::StoreCpu, used.store / gigabytes);
@@ -114,20 +126,27 @@ fn cost(values: &mut BTreeMap<Quantity, f64>, outcome: &Outcome, looks: &[Look],
 }
 
 /// What broker, store and kernel counted while the load ran.
-fn told(values: &mut BTreeMap<Quantity, f64>, before: &Counters, after: &Counters, outcome: &Outcome) {
+fn told(values: &mut BTreeMap<Quantity, f64>, before: &Counters, after: &Counters, outcome: &Outcome, looks: &[Look]) {
     let mut put = |measure, value: f64| {
         if value.is_finite() {
             values.insert(Quantity::whole(measure), value);
         }
     };
+    let whole = looks.first().zip(looks.last()).map_or(0.0, |(first, last)| last.at - first.at);
+    let few = few(outcome);
     let mut bytes_in = None;
     if let (Some(before), Some(after)) = (before.metrics, after.metrics) {
         let since = after.since(before);
         bytes_in = Some(since.bytes_in);
-        put(Measure::Puts, since.puts / (since.bytes_in / GIGABYTE));
+        if few {
+            put(Measure::PutsASecond, since.puts / whole);
+            put(Measure::DurableWritesASecond, since.groups / whole);
+        } else {
+            put(Measure::Puts, since.puts / (since.bytes_in / GIGABYTE));
+            put(Measure::DurableWrites, since.groups / (since.bytes_in / GIGABYTE));
+        }
         put(Measure::Gets, since.gets / (since.bytes_out / GIGABYTE));
         put(Measure::Lists, since.lists);
-        put(Measure::DurableWrites, since.groups / (since.bytes_in / GIGABYTE));
         put(Measure::Hedges, since.hedges / since.puts * 100.0);
     }
     // Kafka does not tell: what producers were acknowledged is what came in.
@@ -136,9 +155,14 @@ fn told(values: &mut BTreeMap<Quantity, f64>, before: &Counters, after: &Counter
     if let (Some(before), Some(after)) = (before.disk, after.disk) {
         put(Measure::DiskBytes, after.saturating_sub(before) as f64 / bytes_in);
     }
-    put(Measure::Files, after.files.saturating_sub(before.files) as f64);
+    let files = after.files.saturating_sub(before.files) as f64;
+    if few {
+        put(Measure::FilesASecond, files / whole);
+    } else {
+        put(Measure::Files, files);
+    }
     if let (Some(before), Some(after)) = (&before.bucket, &after.bucket) {
-        let seconds = outcome.works.values().map(|work| work.seconds).fold(0.0, f64::max);
+        let seconds = produced().map(|(_, work)| work.seconds).fold(0.0, f64::max);
         put(Measure::PutsInFlight, (after.put_inflight_seconds - before.put_inflight_seconds) / seconds);
         if after.put_drawn_p50_ms > 0.0 {
             put(Measure::InjectedP50, after.put_drawn_p50_ms);

@@ -1,7 +1,7 @@
 //! What will be run, settled before anything is started.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::ValueEnum;
 
@@ -42,13 +42,8 @@ impl Plan {
         let named = names.iter().map(|name| (*name).to_owned()).collect();
         let scenarios = if arguments.scenarios.is_empty() { named } else { arguments.scenarios.clone() };
         let wanted = if arguments.systems.is_empty() { System::value_variants() } else { &arguments.systems[..] };
-        let create = |path: &Path| {
-            fs::create_dir_all(path).map_err(|error| format!("cannot create {}: {error}", path.display()))
-        };
-        create(&arguments.out)?;
         // Two runs at a time disturb each other's numbers, not each other's files.
         let work = arguments.out.join(format!("run-{}", std::process::id()));
-        create(&work)?;
         let places = Places {
             apus: arguments.apus.clone().map_or_else(beside, Ok)?,
             foreign: arguments.foreign.clone(),
@@ -74,6 +69,8 @@ impl Plan {
             places,
         };
         plan.check()?;
+        let work = &plan.places.work;
+        fs::create_dir_all(work).map_err(|error| format!("cannot create {}: {error}", work.display()))?;
         Ok(plan)
     }
 

@@ -9,7 +9,7 @@ use serde::{Serialize, Serializer};
 pub enum Measure {
     /// Megabytes (10^6) of record batches a second.
     Rate,
-    /// Records a second.
+    /// Records a second, where they are too few for megabytes.
     Records,
     /// Latencies in ms, as the generator counts them.
     P50,
@@ -47,6 +47,12 @@ pub enum Measure {
     Lists,
     /// Groups of the journal: a durable write each.
     DurableWrites,
+    /// PUTs a second, where the bytes are too few for gigabytes.
+    PutsASecond,
+    /// Durable writes a second, likewise.
+    DurableWritesASecond,
+    /// Files created a second, likewise.
+    FilesASecond,
     /// Bytes given to disks for each byte produced.
     DiskBytes,
     /// Files created, as far as they are still there.
@@ -86,6 +92,9 @@ impl Measure {
             Measure::Gets => "GET a GB out",
             Measure::Lists => "LIST",
             Measure::DurableWrites => "durable writes a GB in",
+            Measure::PutsASecond => "PUT a second",
+            Measure::DurableWritesASecond => "durable writes a second",
+            Measure::FilesASecond => "files created a second",
             Measure::DiskBytes => "disk bytes a byte in",
             Measure::Files => "files created",
             Measure::PutsInFlight => "PUTs in flight, mean",

@@ -47,6 +47,33 @@ impl Look {
     }
 }
 
+/// The kernel's own threads. They come and go: what is lost of one that goes is what it used since the last look, and
+/// one that comes is not known.
+#[derive(Debug)]
+struct Kernel {
+    threads: Vec<(u32, f64)>,
+    used: f64,
+}
+
+impl Kernel {
+    fn begin() -> Kernel {
+        let threads = usage::kernel_threads().into_iter();
+        let threads = threads.filter_map(|thread| Some((thread, usage::cpu(thread)?.total())));
+        Kernel { threads: threads.collect(), used: 0.0 }
+    }
+
+    /// Seconds since the beginning.
+    fn look(&mut self) -> f64 {
+        for (thread, before) in &mut self.threads {
+            if let Some(cpu) = usage::cpu(*thread) {
+                self.used += cpu.total() - *before;
+                *before = cpu.total();
+            }
+        }
+        self.used
+    }
+}
+
 /// A thread that looks.
 #[derive(Debug)]
 pub struct Watch {
@@ -60,12 +87,12 @@ impl Watch {
     pub fn begin(broker: u32, store: Option<u32>) -> Watch {
         let over = Arc::new(AtomicBool::new(false));
         let seen = Arc::clone(&over);
-        let kernel = usage::kernel_threads();
-        let look = move || Look {
+        let mut kernel = Kernel::begin();
+        let mut look = move || Look {
             at: now(),
             broker: usage::cpu(broker).unwrap_or_default(),
             store: store.and_then(usage::cpu).unwrap_or_default().total(),
-            kernel: usage::kernel(&kernel),
+            kernel: kernel.look(),
             machine: usage::machine(),
         };
         let looks = std::thread::spawn(move || {

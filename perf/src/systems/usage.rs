@@ -35,13 +35,7 @@ pub fn children() -> Cpu {
     Cpu { user, system }
 }
 
-/// Of the kernel's own threads: flushers, block and network workers. `threads` is what [`kernel_threads`] found.
-#[must_use]
-pub fn kernel(threads: &[u32]) -> f64 {
-    threads.iter().filter_map(|thread| cpu(*thread)).map(Cpu::total).sum()
-}
-
-/// The kernel's own threads: children of the process 2.
+/// The kernel's own threads, children of the process 2: flushers, block and network workers.
 #[must_use]
 pub fn kernel_threads() -> Vec<u32> {
     let Ok(entries) = fs::read_dir("/proc") else { return Vec::new() };
