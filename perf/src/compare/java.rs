@@ -1,0 +1,144 @@
+//! Kafka's own generators: ProducerPerformance and ConsumerPerformance, at full speed over a topic that is created when
+//! it is first asked for.
+//!
+//! They count records, not seconds, and latency from the send. Their CPU includes the start of a JVM.
+
+use std::collections::BTreeMap;
+use std::process::Command;
+use std::time::Duration;
+
+use super::generator::{Execution, Latency, Outcome, Surroundings, Work, execute};
+use crate::systems::class_path;
+
+/// Records for each second that is asked for: a rate that brokers reach on two cores that they share with a JVM.
+const RECORDS_A_SECOND: f64 = 200_000.0;
+/// Bytes of a record's value.
+const RECORD_BYTES: u64 = 1_000;
+const TIME: Duration = Duration::from_secs(120);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Direction {
+    Produce,
+    Fetch,
+}
+
+/// One of them, and how much it moves.
+#[derive(Clone, Copy, Debug)]
+pub struct Tool {
+    direction: Direction,
+    records: u64,
+    topic: &'static str,
+}
+
+impl Tool {
+    /// Writes about so many seconds.
+    pub fn produce(seconds: f64) -> Tool {
+        Tool { direction: Direction::Produce, records: (RECORDS_A_SECOND * seconds) as u64, topic: "java" }
+    }
+
+    /// Reads what was written.
+    pub fn fetch(seconds: f64) -> Tool {
+        Tool { direction: Direction::Fetch, ..Tool::produce(seconds) }
+    }
+
+    /// In a topic that nobody reads.
+    pub fn aside(self) -> Tool {
+        Tool { topic: "java-warm", ..self }
+    }
+
+    /// Runs it.
+    pub fn run(&self, surroundings: Surroundings<'_>) -> Result<Outcome, String> {
+        let Surroundings { bootstrap, places, ward, .. } = surroundings;
+        let class_path = class_path(places, "tools")?;
+        let mut command = Command::new("java");
+        command.args(["-Xmx512m", "-cp", &class_path]);
+        let records = self.records.to_string();
+        match self.direction {
+            Direction::Produce => {
+                command.args(["org.apache.kafka.tools.ProducerPerformance", "--topic", self.topic]);
+                command.args(["--num-records", &records, "--record-size", &RECORD_BYTES.to_string()]);
+                command.args(["--throughput", "-1", "--producer-props"]);
+                command.arg(format!("bootstrap.servers={bootstrap}"));
+                command.args(["acks=all", "batch.size=262144", "linger.ms=5"]);
+            }
+            Direction::Fetch => {
+                command.args(["org.apache.kafka.tools.ConsumerPerformance", "--topic", self.topic]);
+                command.args(["--bootstrap-server", &bootstrap.to_string()]);
+                command.args(["--messages", &records, "--timeout", "20000", "--hide-header"]);
+            }
+        }
+        let run = execute(&mut command, &places.work, TIME, ward)?;
+        let (name, work) = match self.direction {
+            Direction::Produce => ("produce", self.produced(&run.output)),
+            Direction::Fetch => ("fetch", self.fetched(&run.output)),
+        };
+        let work =
+            work.filter(|_| run.successful).ok_or_else(|| run.complaint("it says nothing that is understood"))?;
+        Ok(self.outcome(name, work, &run))
+    }
+
+    fn outcome(&self, name: &str, work: Work, run: &Execution) -> Outcome {
+        let short = work.records != self.records;
+        let failures = short.then(|| run.complaint(&format!("{} of {} records", work.records, self.records)));
+        Outcome {
+            works: BTreeMap::from([(name.to_owned(), work)]),
+            failures: failures.into_iter().collect(),
+            cpu: run.cpu,
+            ended: run.ended,
+            ..Outcome::default()
+        }
+    }
+
+    /// `600000 records sent, 181653.0 records/sec (173.24 MB/sec), ... latency, 5 ms 50th, 9 ms 95th, 20 ms 99th, ...`
+    fn produced(&self, output: &str) -> Option<Work> {
+        let line = output.lines().rev().find(|line| line.contains(" 99th"))?;
+        let before = |word: &str| {
+            let text = line[..line.find(word)?].trim_end();
+            text.rsplit([' ', ',']).next()?.parse::<f64>().ok()
+        };
+        let records = before("records sent")? as u64;
+        let milliseconds = |word| before(word).map(|milliseconds| milliseconds * 1_000.0);
+        Some(Work {
+            seconds: records as f64 / before("records/sec")?,
+            records,
+            bytes: records * RECORD_BYTES,
+            latency: Some(Latency {
+                p50: milliseconds("ms 50th")?,
+                p99: milliseconds("ms 99th")?,
+                p999: milliseconds("ms 99.9th"),
+            }),
+            ..Work::default()
+        })
+    }
+
+    /// `start, end, MiB, MiB/s, records, records/s, rebalance ms, fetch ms, MiB/s of fetching, records/s of fetching`
+    fn fetched(&self, output: &str) -> Option<Work> {
+        let line = output.lines().rev().find(|line| line.split(',').count() == 10)?;
+        let words: Vec<&str> = line.split(',').map(str::trim).collect();
+        let records = words[4].parse::<u64>().ok()?;
+        let seconds = words[7].parse::<f64>().ok()? / 1_000.0;
+        // It may read on to the end of a batch.
+        Some(Work { seconds, records: records.min(self.records), bytes: records * RECORD_BYTES, ..Work::default() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_are_understood() {
+        let said = "300000 records sent, 60000.0 records/sec (57.22 MB/sec), 30.1 ms avg latency, 900.0 ms max latency.\n\
+                    600000 records sent, 120000.0 records/sec (114.44 MB/sec), 40.25 ms avg latency, 512.00 ms max \
+                    latency, 12 ms 50th, 90 ms 95th, 200 ms 99th, 450 ms 99.9th.\n";
+        let work = Tool::produce(3.0).produced(said).expect("a last line");
+        let latency = work.latency.expect("quantiles");
+        assert_eq!((work.records, work.bytes, work.seconds), (600_000, 600_000_000, 5.0));
+        assert_eq!((latency.p50, latency.p99, latency.p999), (12_000.0, 200_000.0, Some(450_000.0)));
+        let said = "2026-01-01 00:00:00:000, 2026-01-01 00:00:02:500, 572.2046, 228.8818, 600123, 240049.2000, 500, \
+                    2000, 286.1023, 300061.5000\n";
+        let work = Tool::fetch(3.0).fetched(said).expect("a line");
+        assert_eq!((work.records, work.bytes, work.seconds), (600_000, 600_123_000, 2.0));
+        assert!(Tool::fetch(3.0).fetched("WARNING: nothing").is_none());
+    }
+}
