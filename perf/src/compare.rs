@@ -66,7 +66,7 @@ pub struct CompareArguments {
     /// Kafka's jars and MinIO, as tests/clients/run installs them.
     #[arg(long, default_value = "target/foreign")]
     foreign: PathBuf,
-    /// Buckets drop the bytes of packs: what is read has to be hot.
+    /// Buckets drop the bytes of packs, as they do under the default scenarios: what is read has to be hot.
     #[arg(long)]
     sink: bool,
     /// Where the latencies of the bucket far away are drawn from.

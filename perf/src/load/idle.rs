@@ -21,18 +21,19 @@ enum Asked {
 pub struct Idle {
     version: i16,
     all_topics: bool,
+    stays: bool,
     asked: Asked,
 }
 
 impl Idle {
-    /// Asks in this version of Metadata, for all topics or for brokers only.
-    pub fn new(version: i16, all_topics: bool) -> Idle {
-        Idle { version, all_topics, asked: Asked::No }
+    /// Asks in this version of Metadata, for all topics or for brokers only; stays to the end, or goes when answered.
+    pub fn new(version: i16, all_topics: bool, stays: bool) -> Idle {
+        Idle { version, all_topics, stays, asked: Asked::No }
     }
 
-    /// Whether it has nothing more to say.
-    pub fn is_answered(&self) -> bool {
-        self.asked == Asked::Answered
+    /// Whether it need not stay.
+    pub fn is_done(&self, closing: bool) -> bool {
+        self.asked == Asked::Answered && (closing || !self.stays)
     }
 
     /// Asks, where there is a slot.

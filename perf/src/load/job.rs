@@ -12,6 +12,8 @@ use super::tally::Tally;
 const SECOND: f64 = 1e9;
 /// What ends by bytes or at an offset ends after this at the latest: no run goes on for ever.
 const SECONDS_MAX: f64 = 600.0;
+/// CPU time comes in ticks of ten milliseconds: for fewer bytes it says nothing about a gigabyte.
+const BYTES_TOLD_MIN: u64 = 50_000_000;
 
 /// How far a workload is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -139,7 +141,7 @@ impl Job {
         let rate = |count: u64| if seconds > 0.0 { count as f64 / seconds } else { 0.0 };
         let gigabytes = self.tally.bytes as f64 / 1e9;
         let named = |(code, count): (&i16, &u64)| (super::error::name(*code), *count);
-        let is_watched = self.cpu.watched > 0.0 && self.tally.bytes > 0;
+        let is_watched = self.cpu.watched > 0.0 && self.tally.bytes >= BYTES_TOLD_MIN;
         WorkloadOutcome {
             seconds,
             records: self.tally.records,

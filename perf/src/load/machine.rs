@@ -74,7 +74,7 @@ impl Machine {
         match self {
             Machine::Producer(producer) => closing && producer.is_empty(),
             Machine::Consumer(consumer) => consumer.is_done(),
-            Machine::Idle(idle) => closing && idle.is_answered(),
+            Machine::Idle(idle) => idle.is_done(closing),
         }
     }
 

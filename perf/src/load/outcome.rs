@@ -45,7 +45,7 @@ pub struct WorkloadOutcome {
     pub lag: Option<Latency>,
     /// CPU seconds of the watched processes from the workload's start to its end; of whatever else ran then, too.
     pub watched_cpu_seconds: f64,
-    /// The same for each gigabyte (10^9) of this workload.
+    /// The same for each gigabyte (10^9) of this workload; nothing where there are too few bytes for the clock.
     pub watched_cpu_seconds_per_gb: Option<f64>,
     /// CPU seconds of this program in that time.
     pub own_cpu_seconds: f64,

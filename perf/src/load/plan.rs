@@ -183,9 +183,10 @@ impl Plan {
         let job = &self.jobs[index];
         let version = cluster.common().version(ApiKey::Metadata)?;
         let leader = self.topics[job.topic].leaders[0];
-        for _ in 0..job.workload.connections {
+        let Workload { connections, all_topics, stay, .. } = job.workload;
+        for _ in 0..connections {
             let link = Link::open(cluster.address(leader), poll, self.clients.len())?;
-            let machine = Machine::Idle(Idle::new(version, job.workload.all_topics));
+            let machine = Machine::Idle(Idle::new(version, all_topics, stay));
             self.clients.push(Client { link, machine, job: index, done: false });
         }
         Ok(())

@@ -149,6 +149,9 @@ pub struct Workload {
     /// Idle connections ask for all topics, not only for the brokers.
     #[serde(default)]
     pub all_topics: bool,
+    /// Idle connections stay until everything else has ended; else their workload ends with their last answer.
+    #[serde(default = "yes")]
+    pub stay: bool,
 }
 
 fn ten() -> f64 {

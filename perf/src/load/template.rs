@@ -3,8 +3,12 @@
 //! A template holds as many records as the largest batch; a smaller batch is a prefix of it. Its records are shared
 //! by every request that is under way and never copied, except where each carries the time at which it was due.
 //! What is patched lies in the header: length, count, producer, sequence, time, and the checksum over all of it.
+//!
+//! The checksum of a full batch is not computed again. A CRC is linear: flipping one bit of the header flips the same
+//! bits of the checksum whatever the others are, so that the checksum of any header is the first one's, changed by what
+//! each flipped bit is known to change. Reading 256 KB took a seventh of this program's time.
 
-use apus_core::batch::{Codec, HEADER_BYTES, PREFIX_BYTES};
+use apus_core::batch::{CHECKSUM_START, Codec, HEADER_BYTES, PREFIX_BYTES};
 use apus_core::records::Records;
 use apus_core::records::build::BatchBuilder;
 use bytes::Bytes;
@@ -23,6 +27,47 @@ pub struct Template {
     values: Vec<usize>,
     /// Where in `records` each ends.
     ends: Vec<usize>,
+    full: Flips,
+}
+
+/// The checksum of full batches, by the bits of their headers.
+struct Flips {
+    header: [u8; HEADER_BYTES],
+    crc: u32,
+    /// What each bit behind the checksum changes.
+    bits: Vec<[u32; 8]>,
+}
+
+impl Flips {
+    fn of(header: [u8; HEADER_BYTES], records: &[u8]) -> Flips {
+        let crc = checksum(&header, records);
+        let flipped = |at: usize, bit: usize| {
+            let mut other = header;
+            other[at] ^= 1 << bit;
+            checksum(&other, records) ^ crc
+        };
+        let bits = (CHECKSUM_START..HEADER_BYTES).map(|at| std::array::from_fn(|bit| flipped(at, bit)));
+        Flips { header, crc, bits: bits.collect() }
+    }
+
+    fn checksum(&self, header: &[u8; HEADER_BYTES]) -> u32 {
+        let mut crc = self.crc;
+        for (at, bits) in (CHECKSUM_START..).zip(&self.bits) {
+            let mut flipped = header[at] ^ self.header[at];
+            while flipped != 0 {
+                crc ^= bits[flipped.trailing_zeros() as usize];
+                flipped &= flipped - 1;
+            }
+        }
+        crc
+    }
+}
+
+fn checksum(header: &[u8; HEADER_BYTES], records: &[u8]) -> u32 {
+    let mut digest = Digest::new(CrcAlgorithm::Crc32Iscsi);
+    digest.update(&header[CHECKSUM_START..]);
+    digest.update(records);
+    digest.finalize() as u32
 }
 
 /// What one batch has of its own.
@@ -78,7 +123,8 @@ impl Template {
         }
         let mut header = [0; HEADER_BYTES];
         header.copy_from_slice(&batch[..HEADER_BYTES]);
-        Template { header, records, values, ends }
+        let full = Flips::of(header, &records);
+        Template { header, records, values, ends, full }
     }
 
     /// Records of the largest batch.
@@ -94,7 +140,10 @@ impl Template {
     /// A batch: its header, and its records where they lie.
     pub fn batch(&self, stamp: &Stamp) -> [Bytes; 2] {
         let records = self.records.slice(..self.ends[stamp.count - 1]);
-        [self.header(stamp, &records), records]
+        let is_full = stamp.count == self.count_max();
+        let header = self.header(stamp, records.len());
+        let crc = if is_full { self.full.checksum(&header) } else { checksum(&header, &records) };
+        [sealed(header, crc), records]
     }
 
     /// A batch each of whose records carries the time at which it was due.
@@ -104,12 +153,15 @@ impl Template {
             records[value..value + 8].copy_from_slice(&due(index).to_be_bytes());
             records[value + 8..value + TIMED_BYTES].copy_from_slice(&TIMED);
         }
-        [self.header(stamp, &records), records.into()]
+        let header = self.header(stamp, records.len());
+        let crc = checksum(&header, &records);
+        [sealed(header, crc), records.into()]
     }
 
-    fn header(&self, stamp: &Stamp, records: &[u8]) -> Bytes {
+    /// A header that lacks its checksum.
+    fn header(&self, stamp: &Stamp, records_bytes: usize) -> [u8; HEADER_BYTES] {
         let mut header = self.header;
-        let length = i32::try_from(HEADER_BYTES - PREFIX_BYTES + records.len()).expect("a batch below 2 GiB");
+        let length = i32::try_from(HEADER_BYTES - PREFIX_BYTES + records_bytes).expect("a batch below 2 GiB");
         let count = i32::try_from(stamp.count).expect("a batch below 2 GiB");
         header[8..12].copy_from_slice(&length.to_be_bytes());
         header[23..27].copy_from_slice(&(count - 1).to_be_bytes());
@@ -119,12 +171,13 @@ impl Template {
         header[51..53].copy_from_slice(&stamp.producer.1.to_be_bytes());
         header[53..57].copy_from_slice(&stamp.sequence.to_be_bytes());
         header[57..61].copy_from_slice(&count.to_be_bytes());
-        let mut digest = Digest::new(CrcAlgorithm::Crc32Iscsi);
-        digest.update(&header[21..]);
-        digest.update(records);
-        header[17..21].copy_from_slice(&(digest.finalize() as u32).to_be_bytes());
-        Bytes::copy_from_slice(&header)
+        header
     }
+}
+
+fn sealed(mut header: [u8; HEADER_BYTES], crc: u32) -> Bytes {
+    header[17..21].copy_from_slice(&crc.to_be_bytes());
+    Bytes::copy_from_slice(&header)
 }
 
 /// When a record was due, from its value; nothing where it does not say.
@@ -171,6 +224,17 @@ mod tests {
             let stamp = Stamp { count, sequence: count as i32, ..STAMP };
             let whole = checked(template.batch(&stamp), &stamp);
             assert_eq!(whole.len(), template.batch_bytes(count));
+        }
+    }
+
+    #[test]
+    fn a_full_batch_has_its_checksum_whatever_its_header_says() {
+        let template = Template::new(1_000, 64 << 10);
+        let count = template.count_max();
+        for round in 0..1_000_i64 {
+            let producer = (round * 0x1234_5678_9abc, round as i16);
+            let stamp = Stamp { count, producer, sequence: (round * 7_919_777) as i32 & i32::MAX, ..STAMP };
+            checked(template.batch(&stamp), &stamp);
         }
     }
 
