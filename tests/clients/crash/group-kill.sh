@@ -1,11 +1,11 @@
 # A consumer group over broker kills: no committed offset goes back, every record is processed, and no member is stuck.
-# APUS_FOREIGN_ROUNDS sets the kills (4; 12 is the full check), ten seconds apart.
+# APUS_FOREIGN_ROUNDS sets the kills (12), ten seconds apart.
 # on: file s3 cores2 cores4
 # needs: acked
 # seconds: 420
 source "$CLIENTS/lib/check.sh"
 
-rounds=${APUS_FOREIGN_ROUNDS:-4}
+rounds=${APUS_FOREIGN_ROUNDS:-12}
 broker_prepare
 broker_start
 start "$FOREIGN/bin/acked" members -brokers "$BOOTSTRAP" -topic crowd -partitions 40 -count 10 >"$WORK/members" 2>&1
