@@ -25,16 +25,17 @@ count=$((rate * seconds))
 say "warm-up: $rate records/s, so $count records"
 
 java_tool org.apache.kafka.tools.TopicCommand --bootstrap-server "$BOOTSTRAP" --create --topic $topic --partitions 4 >/dev/null
-# `store_asked`: "<PUTs> <GETs> <LISTs> <bytes put> <bytes got>" so far, as the broker counts them: a listing of the store would hide
+# `store_asked`: "<PUTs> <GETs> <LISTs> <bytes put> <bytes got> <snapshots>" so far, as the broker counts them: a listing of the store would hide
 # what was deleted meanwhile.
 store_asked() {
     broker_metrics | awk -F '[{}" ]+' '
         /^apus_store_requests_total/ { requests[$3] = $4 }
         /^apus_store_bytes_total/ { bytes[$3] = $4 }
-        END { printf "%d %d %d %d %d\n", requests["put"] + requests["put_conditional"], requests["get"], requests["list"],
-            bytes["put"] + bytes["put_conditional"], bytes["get"] }'
+        /^apus_snapshots_total/ { snapshots = $2 }
+        END { printf "%d %d %d %d %d %d\n", requests["put"] + requests["put_conditional"], requests["get"], requests["list"],
+            bytes["put"] + bytes["put_conditional"], bytes["get"], snapshots }'
 }
-before="0 0 0 0 0" after=$before
+before="0 0 0 0 0 0" after=$before
 if [[ $BROKER == apus ]]; then before=$(store_asked); fi
 cpu_before=$(broker_cpu)
 from=$EPOCHREALTIME
@@ -76,15 +77,17 @@ summary=$(awk -v from="$from" -v to="$produced" -v count="$count" -v before="$cp
     printf "%.0f MB/s for %.0f s, broker %.2f CPU s/GB, %d MiB", count / 1000 / (to - from), to - from,
         (after - before) / (count / 1e6), peak / 1024 }')
 if [[ $BROKER == apus ]]; then
-    read -r puts gets lists put got < <(awk '{ for (i = 1; i <= 5; i++) printf "%d ", $(i + 5) - $i; print "" }' <<<"$before $after")
+    read -r puts gets lists put got snapshots < <(awk '{ for (i = 1; i <= 6; i++) printf "%d ", $(i + 6) - $i; print "" }' <<<"$before $after")
     summary+=$(awk -v count="$count" -v puts="$puts" -v gets="$gets" -v lists="$lists" -v put="$put" -v got="$got" 'BEGIN {
         gb = count / 1e6
         printf "; a GB: %.0f PUT of %.0f MB, %.1f GET of %.1f MB, %.1f LIST", puts / gb, put / 1e6 / gb, gets / gb, got / 1e6 / gb, lists / gb }')
     # Packs that the bytes need, and beyond them 20 objects a second on S3 (with a burst of 20) or one file a second; ten for the rest.
+    # A snapshot each 64 MiB of journal is up to ten objects more; with `file:`, records ride in the journal first.
     per_second=1
     [[ $STORE == s3 ]] && per_second=20
-    allowed=$(awk -v bytes="$put" -v rate=$per_second -v from="$from" -v to="$to" 'BEGIN { printf "%d", bytes / 4194304 + rate * (to - from) + 30 }')
-    say "$summary; $puts PUTs in all, $allowed allowed"
+    allowed=$(awk -v bytes="$put" -v rate=$per_second -v from="$from" -v to="$to" -v snapshots="$snapshots" \
+        'BEGIN { printf "%d", bytes / 4194304 + rate * (to - from) + 30 + 10 * snapshots }')
+    say "$summary; $puts PUTs in all with $snapshots snapshots, $allowed allowed"
     ((puts > 0)) || fail "the broker counted no PUT"
     ((puts <= allowed)) || fail "$puts PUTs where $allowed are allowed"
 fi
