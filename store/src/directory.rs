@@ -19,6 +19,7 @@ mod file;
 mod list;
 mod place;
 mod spare;
+mod stage;
 mod tree;
 
 use std::fs::{self, File};
@@ -34,6 +35,7 @@ use bytes::Bytes;
 
 use crate::retry::Observed;
 use spare::Spare;
+use stage::Stages;
 use tree::Tree;
 
 /// The directory of our own below the root.
@@ -49,6 +51,7 @@ pub struct Directory {
     /// Locked exclusively while versions are compared and swapped, shared by every other step that gives a name.
     swap: PathBuf,
     spare: Spare,
+    stages: Stages,
     tree: Tree,
     /// Names of temporary files, and the newest modification time given, in nanoseconds.
     number: AtomicU64,
@@ -80,7 +83,8 @@ impl Directory {
         spare.keep();
         let tree = Tree::new(root.clone());
         let number = AtomicU64::new(u64::from(std::process::id()) << 32);
-        Ok(Directory { root, temporary, swap, spare, tree, number, stamp: AtomicU64::new(0), _in_use: in_use })
+        let stages = Stages::new();
+        Ok(Directory { root, temporary, swap, spare, stages, tree, number, stamp: AtomicU64::new(0), _in_use: in_use })
     }
 
     /// Writes an object whole, durably.

@@ -10,6 +10,8 @@
 //! - (d) its oldest request is as old as the linger;
 //! - (e) every connection that contributed stands at its learned window with no unread bytes (`connections`).
 //!
+//! (b) and (c) do not hold for a pack that fills so fast that it will reach its target within its linger (`flow`).
+//!
 //! A flush that is small enough rides in the journal where that is allowed; any other is one object, and under (b) to
 //! (e) it spends a token of the put rate (`pace`). A flush that is due and has no token waits for the next one.
 //!
@@ -33,11 +35,14 @@
 mod connections;
 mod failure;
 mod flights;
+mod flow;
 mod flush;
 mod open;
 mod pace;
 #[cfg(test)]
 mod tests;
+
+use std::time::Duration;
 
 use crate::ids::{BrokerId, Ticket};
 use crate::limits::{INLINE_BYTES_MAX, INLINE_HELD_BYTES_MAX, PACK_BYTES_MAX, UPLOADS_MAX};
@@ -48,6 +53,7 @@ use crate::world::StoreReply;
 
 use connections::Connections;
 use flights::{Flights, Phase};
+use flow::Flow;
 use open::{Cut, Open, Part};
 use pace::Pace;
 
@@ -129,6 +135,7 @@ pub struct Packer {
     open: Open,
     connections: Connections,
     flights: Flights,
+    flow: Flow,
     pace: Pace,
     /// Inline bytes that the coordinator holds.
     held_bytes: u64,
@@ -160,6 +167,7 @@ impl Packer {
             open: Open::default(),
             connections: Connections::default(),
             flights: Flights::default(),
+            flow: Flow::default(),
             pace: Pace::new(config.put_rate_max),
             held_bytes: 0,
             pause_ms: 0,
@@ -243,6 +251,7 @@ impl Packer {
             return; // Nothing to place, so nothing to answer.
         }
         let drained = admission.drained;
+        self.flow.came(admission.batches.iter().map(|batch| batch.bytes.len() as u64).sum(), now);
         for part in Part::all(admission) {
             self.connections.admitted(part.key, drained, now);
             self.open.push(part, now);
@@ -321,9 +330,9 @@ impl Packer {
             self.due = false;
             return;
         };
-        self.due |= ended
+        let at_once = ended || self.flights.in_flight() == 0;
+        self.due |= (at_once && !self.fills(since, turn.now))
             || self.stopping
-            || self.flights.in_flight() == 0
             || turn.now >= since.after_ms(self.config.linger_ms_max)
             || self.connections.all_stalled();
         if !self.due || !self.flights.has_room() {
@@ -342,6 +351,13 @@ impl Packer {
         }
         self.flush(cut, turn);
         self.due = false;
+    }
+
+    /// The open pack, begun at this time, will be full before its linger is over.
+    fn fills(&self, since: Instant, now: Instant) -> bool {
+        let missing = self.config.pack_bytes_target.saturating_sub(self.open.bytes());
+        (now - since) + self.flow.brings(missing, now).min(Duration::from_secs(1))
+            < Duration::from_millis(self.config.linger_ms_max)
     }
 
     fn rides_in_journal(&self, cut: Cut) -> bool {

@@ -15,20 +15,23 @@ use std::path::Path;
 use apus_core::world::Body;
 use bytes::Bytes;
 
+use super::stage::{ALIGNMENT, STAGE_BYTES, Stages};
+
 /// Bytes from which a direct write is worth its buffer.
 const DIRECT_BYTES_MIN: u64 = 256 << 10;
-/// What memory, position and length of a direct write are multiples of: no block of a disk is larger.
-const ALIGNMENT: usize = 4 << 10;
-/// Bytes of one direct write: its buffer stays in a core's own cache.
-const STAGE_BYTES: usize = 512 << 10;
 /// Slices of one vectored write; the system takes at most 1,024.
 const SLICES_MAX: usize = 512;
 
 /// Makes a file of these bytes; nothing is durable yet.
-pub(super) fn create(path: &Path, body: &Body) -> io::Result<File> {
+pub(super) fn create(path: &Path, body: &Body, stages: &Stages) -> io::Result<File> {
     if body.bytes() >= DIRECT_BYTES_MIN {
         match File::options().write(true).create_new(true).custom_flags(libc::O_DIRECT).open(path) {
-            Ok(file) => return write_direct(&file, body).map(|()| file),
+            Ok(file) => {
+                let mut stage = stages.take();
+                let written = write_direct(&file, body, &mut stage);
+                stages.give_back(stage);
+                return written.map(|()| file);
+            }
             // No direct writes here. The file may have been made all the same.
             Err(error) if error.kind() == ErrorKind::InvalidInput => {}
             Err(error) => return Err(error),
@@ -40,10 +43,8 @@ pub(super) fn create(path: &Path, body: &Body) -> io::Result<File> {
 }
 
 /// Whole blocks, the last one with zeros behind the bytes, which are cut off again.
-fn write_direct(file: &File, body: &Body) -> io::Result<()> {
-    let mut memory = vec![0; STAGE_BYTES + ALIGNMENT];
-    let aligned = memory.as_ptr().align_offset(ALIGNMENT);
-    let stage = &mut memory[aligned..aligned + STAGE_BYTES];
+fn write_direct(file: &File, body: &Body, stage: &mut [u8]) -> io::Result<()> {
+    assert!(stage.len() == STAGE_BYTES);
     let (mut filled, mut position) = (0, 0);
     for piece in body.pieces() {
         let mut rest = &piece[..];
@@ -101,6 +102,7 @@ mod tests {
     #[test]
     fn a_file_holds_its_bytes_and_no_more() {
         let place = tempfile::tempdir().expect("a temporary directory");
+        let stages = Stages::new();
         let least = DIRECT_BYTES_MIN as usize;
         let lengths =
             [0, 1, least - 1, least, least + 1, STAGE_BYTES, STAGE_BYTES + ALIGNMENT + 1, 3 * STAGE_BYTES - 7];
@@ -108,7 +110,7 @@ mod tests {
             for piece in [1_000, STAGE_BYTES, 2 * STAGE_BYTES + 13] {
                 let path = place.path().join(format!("{number}-{piece}"));
                 let (body, whole) = body(bytes, piece);
-                drop(create(&path, &body).expect("there is room"));
+                drop(create(&path, &body, &stages).expect("there is room"));
                 assert!(fs::read(&path).expect("it is there") == whole, "{bytes} bytes in pieces of {piece}");
             }
         }

@@ -93,7 +93,7 @@ impl Temporary {
 
     /// Bytes and modification time, durable.
     fn write(&self, store: &Directory, body: &Body) -> io::Result<Etag> {
-        finish(store, &file::create(&self.path, body)?)
+        finish(store, &file::create(&self.path, body, &store.stages)?)
     }
 }
 

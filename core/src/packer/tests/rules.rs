@@ -291,9 +291,54 @@ fn a_throttled_packer_flushes_in_rounds() {
     bench.step(PackerEvent::Throttle { pause_ms: 500 });
     bench.stored(bench.puts[1]);
     bench.stored(bench.puts[2]);
+    bench.pass_ms(100); // What came before is no stream that goes on.
     bench.admit(3, 5, 100);
     bench.admit(4, 6, 9 * MIB);
     assert_eq!(bench.puts.len(), 4, "a full pack waits as well");
     bench.step(PackerEvent::Stop);
     assert_eq!(bench.puts.len(), 5, "a stop waits for nothing");
+}
+
+/// So many milliseconds of 500 KiB each, every request from somebody whose window nobody knows; what is flushed is stored
+/// and resolved within its millisecond.
+fn stream(bench: &mut Bench, milliseconds: u64) {
+    for millisecond in 0..milliseconds {
+        bench.admit(millisecond, millisecond, 500 << 10);
+        settle(bench);
+        bench.pass_ms(1);
+    }
+}
+
+/// Everything that is in flight ends, and what leaves because of that.
+fn settle(bench: &mut Bench) {
+    let (mut put, mut commit) = (bench.settled.0, bench.settled.1);
+    while put < bench.puts.len() || commit < bench.commits.len() {
+        if put < bench.puts.len() {
+            bench.stored(bench.puts[put]);
+            put += 1;
+        } else {
+            bench.resolve(bench.commits[commit].flush);
+            commit += 1;
+        }
+    }
+    bench.settled = (put, commit);
+}
+
+#[test]
+fn a_pack_that_is_about_to_be_full_is_waited_for() {
+    let mut bench = Bench::new(CONFIG, true);
+    stream(&mut bench, 100);
+    let packs = bench.puts.len();
+    assert!((10..=13).contains(&packs), "50 MB in {packs} packs");
+    assert!(bench.commits.len() < packs + 8, "and little beside them: {} flushes", bench.commits.len());
+}
+
+#[test]
+fn a_stream_that_ends_waits_for_its_linger_at_most() {
+    let mut bench = Bench::new(CONFIG, true);
+    stream(&mut bench, 50);
+    assert!(!bench.packer.idle(), "the last pack waits for more");
+    bench.pass_ms(CONFIG.linger_ms_max);
+    settle(&mut bench);
+    assert!(bench.packer.idle(), "but not for ever");
 }

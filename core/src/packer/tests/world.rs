@@ -31,6 +31,8 @@ pub(super) struct Bench {
     pub commits: Vec<Commit>,
     pub refused: Vec<(Ticket, u32, crate::error::Refusal)>,
     pub put_bytes: Vec<u64>,
+    /// How many puts and commits a test has answered.
+    pub settled: (usize, usize),
     rng: Rng,
     pub count: Counters,
 }
@@ -50,6 +52,7 @@ impl Bench {
             commits: Vec::new(),
             refused: Vec::new(),
             put_bytes: Vec::new(),
+            settled: (0, 0),
             rng: Rng::new(1),
             count: Counters::default(),
         }
