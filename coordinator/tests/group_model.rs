@@ -187,6 +187,7 @@ impl World {
         let groups: Vec<_> = self.ledger.groups_behind(None).cloned().collect();
         let expected: Vec<_> = self.groups.values().map(|(stored, _)| Arc::clone(stored)).collect();
         assert_eq!(groups, expected);
+        assert_eq!(self.ledger.group_count(), expected.len() as u64);
         for (id, (_, offsets)) in &self.groups {
             let found: BTreeMap<u32, GroupOffset> = self
                 .ledger
@@ -238,6 +239,7 @@ fn a_large_group_goes_a_piece_at_a_time_and_its_name_is_free_at_once() {
     assert_eq!(world.ledger.pressure().group_offsets, 40_000);
     apply(&mut world.ledger, Command::RemoveGroup { id: name(0) });
     assert!(world.ledger.sweeping() && world.ledger.group("group-0").is_none());
+    assert_eq!((world.ledger.group_count(), world.ledger.groups_count()), (0, 1), "nobody's, and yet it takes room");
     apply(&mut world.ledger, Command::StoreGroup(Arc::new(stored(0, 1, 2))));
     assert_eq!(world.ledger.group_positions("group-0", PartitionId(0)).count(), 0, "nothing of its namesake");
     let mut commands = 0;

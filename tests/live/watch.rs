@@ -6,6 +6,9 @@ use std::net::TcpStream;
 
 use apus::watch::table::METRICS;
 use apus_core::time::Rng;
+use rdkafka::config::ClientConfig;
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
+use rdkafka::{Offset, TopicPartitionList};
 
 use crate::broker::{Broker, PATIENCE, seed};
 use crate::place::Place;
@@ -14,6 +17,8 @@ use crate::record::Record;
 
 /// Records of the test that looks at numbers.
 const RECORDS: usize = 500;
+/// The offset that its group commits.
+const COMMITTED: i64 = 7;
 
 /// A reply's status and body.
 fn http(broker: &Broker, method: &str, path: &str, body: &str) -> (u16, String) {
@@ -50,6 +55,16 @@ pub fn scrape(broker: &Broker) -> BTreeMap<String, f64> {
         .collect()
 }
 
+/// A group commits an offset; nobody is in it.
+fn commit(broker: &Broker, group: &str, topic: &str, partition: i32, offset: i64) {
+    let mut config = ClientConfig::new();
+    config.set("bootstrap.servers", broker.bootstrap()).set("group.id", group).set("enable.auto.commit", "false");
+    let consumer: BaseConsumer = config.create().expect("librdkafka takes the settings");
+    let mut list = TopicPartitionList::new();
+    list.add_partition_offset(topic, partition, Offset::Offset(offset)).expect("an offset");
+    consumer.commit(&list, CommitMode::Sync).expect("it is committed");
+}
+
 #[test]
 fn an_operator_sees_a_broker() {
     let settings = ["cores=2", "num.partitions=4", "diskless.http.listener=127.0.0.1:0"];
@@ -67,6 +82,7 @@ fn an_operator_sees_a_broker() {
     }
     let history = producer.finish();
     history.verify(&broker);
+    commit(&broker, "watchers", "watched", 1, COMMITTED);
     let seen = scrape(&broker);
     let number = |series: &str| *seen.get(series).unwrap_or_else(|| panic!("{series} is not in {seen:#?}"));
     assert_eq!(number("kafka_server_brokertopicmetrics_messagesin_total"), RECORDS as f64);
@@ -85,6 +101,16 @@ fn an_operator_sees_a_broker() {
     assert!(number("apus_store_requests_total{operation=\"put_conditional\"}") >= 1.0, "the owner's mark");
     assert!(number("apus_store_estimated_dollars_total") > 0.0);
     assert!(number("process_resident_memory_bytes") > 1e6);
+    let labels = "{consumergroup=\"watchers\",topic=\"watched\",partition=\"1\"}";
+    let end = history.acknowledged.values().filter(|place| place.partition == 1).count() as i64;
+    assert!(end > COMMITTED, "{end} records of {RECORDS} are in partition 1");
+    assert_eq!(number(&format!("kafka_consumergroup_current_offset{labels}")), COMMITTED as f64);
+    assert_eq!(number(&format!("kafka_consumergroup_lag{labels}")), (end - COMMITTED) as f64);
+    let lags = seen.keys().filter(|series| series.starts_with("kafka_consumergroup_lag"));
+    assert_eq!(lags.count(), 1, "of what was committed, and of nothing else");
+    let groups =
+        |state: &str| number(&format!("kafka_coordinator_group_groupmetadatamanager_numgroups{{state=\"{state}\"}}"));
+    assert_eq!(["Empty", "PreparingRebalance", "CompletingRebalance", "Stable"].map(groups), [1.0, 0.0, 0.0, 0.0]);
     broker.stop();
 }
 

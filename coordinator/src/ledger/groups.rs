@@ -218,10 +218,10 @@ impl Ledger {
         self.groups.table.count()
     }
 
-    /// How many groups are stored.
+    /// How many groups are stored, those that are being removed left out: nobody sees them any more.
     #[must_use]
     pub fn group_count(&self) -> u64 {
-        self.groups.table.count()
+        self.groups.by_name.len() as u64
     }
 
     /// All groups behind this name, by name.

@@ -35,7 +35,7 @@ pub struct GroupLag {
     /// The topic.
     pub topic: Arc<str>,
     /// Kafka's partition index.
-    pub partition: u32,
+    pub partition: i32,
     /// The committed offset.
     pub offset: i64,
     /// Records from there to the high watermark.
@@ -74,12 +74,12 @@ fn lags(ledger: &Ledger) -> Vec<GroupLag> {
                 return lags;
             }
             let (Some(topic), Some(bounds)) = (ledger.topic_of(partition), ledger.bounds(partition)) else { continue };
-            let index = topic.partition_ids().position(|id| id == partition).expect("a topic has its partitions");
+            let index = topic.index_of(partition).expect("a topic has its partitions");
             let offset = position.offset.offset;
             lags.push(GroupLag {
                 group: Arc::clone(&group.id),
                 topic: Arc::clone(&topic.name),
-                partition: index as u32,
+                partition: index,
                 offset,
                 lag: (bounds.high_watermark - offset.max(bounds.log_start_offset)).max(0),
             });

@@ -11,6 +11,8 @@ use crate::ids::BrokerId;
 pub struct DescribeClusterRequest {
     /// 1: brokers, 2: controllers (refused here with MISMATCHED_ENDPOINT_TYPE).
     pub endpoint_type: i8,
+    /// What may be done to the cluster is to be told.
+    pub authorized_operations: bool,
 }
 
 /// The brokers.
@@ -26,4 +28,6 @@ pub struct DescribeClusterResponse {
     pub controller: BrokerId,
     /// Live brokers.
     pub brokers: Vec<Broker>,
+    /// What may be done to the cluster is told.
+    pub authorized_operations: bool,
 }

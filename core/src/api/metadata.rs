@@ -15,6 +15,17 @@ pub struct MetadataRequest {
     pub auto_create: bool,
     /// The version does not allow what was asked: every topic is answered with this.
     pub refusal: Option<Refusal>,
+    /// What may be done is to be told.
+    pub operations: MetadataOperations,
+}
+
+/// Of what a client wants to know what it may do to it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct MetadataOperations {
+    /// Of the cluster.
+    pub cluster: bool,
+    /// Of each topic that it named or that there is.
+    pub topics: bool,
 }
 
 /// The cluster as this client is to see it.
@@ -28,6 +39,8 @@ pub struct MetadataResponse {
     pub controller: BrokerId,
     /// In the request's order; all topics by name.
     pub topics: Vec<MetadataTopic>,
+    /// What may be done is told: nothing where the request was refused.
+    pub operations: MetadataOperations,
 }
 
 /// A broker and where to reach it.

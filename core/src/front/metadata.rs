@@ -5,8 +5,8 @@ use std::sync::Arc;
 use super::admin::Waiting;
 use super::{Front, RequestId};
 use crate::api::{
-    Broker, Context, CreateTopicsRequest, DescribeClusterRequest, DescribeClusterResponse, MetadataPartition,
-    MetadataRequest, MetadataResponse, MetadataTopic, NewTopic, Response, TopicRef,
+    Broker, Context, CreateTopicsRequest, DescribeClusterRequest, DescribeClusterResponse, MetadataOperations,
+    MetadataPartition, MetadataRequest, MetadataResponse, MetadataTopic, NewTopic, Response, TopicRef,
 };
 use crate::catalog::{Topic, unknown};
 use crate::error::{Refusal, Refused};
@@ -21,6 +21,7 @@ use crate::turn::Turn;
 pub struct Awaited {
     listener: u16,
     topics: Vec<TopicRef>,
+    operations: MetadataOperations,
 }
 
 impl Front {
@@ -36,21 +37,23 @@ impl Front {
         request: MetadataRequest,
         turn: &mut Turn<'_>,
     ) {
-        let listener = context.listener;
+        let (listener, operations) = (context.listener, request.operations);
         let Some(topics) = request.topics else {
             let described = self.catalog.topics().map(|topic| self.describe(topic)).collect();
-            return self.answer_metadata(id, listener, described);
+            return self.answer_metadata(id, listener, described, operations);
         };
         if let Some(refusal) = request.refusal {
             let refused = |topic| MetadataTopic { refusal: Some(refusal), ..missing(topic) };
-            return self.answer_metadata(id, listener, topics.iter().map(refused).collect());
+            let refused = topics.iter().map(refused).collect();
+            return self.answer_metadata(id, listener, refused, MetadataOperations::default());
         }
         let missing = self.creatable(&topics, request.auto_create);
+        let awaited = Awaited { listener, topics, operations };
         if missing.is_empty() {
-            return self.describe_all(id, listener, &topics);
+            return self.describe_all(id, &awaited);
         }
         let request = CreateTopicsRequest { topics: missing, timeout_ms: i32::MAX, validate_only: false };
-        let waiting = Waiting::Metadata(id, Awaited { listener, topics });
+        let waiting = Waiting::Metadata(id, awaited);
         self.ask(waiting, Ask::CreateTopics(request), turn);
     }
 
@@ -83,16 +86,16 @@ impl Front {
 
     /// The topics were created, or could not be: either way the replica knows by now what there is.
     pub(super) fn metadata_created(&mut self, id: RequestId, awaited: &Awaited) {
-        self.describe_all(id, awaited.listener, &awaited.topics);
+        self.describe_all(id, awaited);
     }
 
-    fn describe_all(&mut self, id: RequestId, listener: u16, topics: &[TopicRef]) {
-        let described = topics.iter().map(|topic| match self.catalog.find(topic) {
+    fn describe_all(&mut self, id: RequestId, awaited: &Awaited) {
+        let described = awaited.topics.iter().map(|topic| match self.catalog.find(topic) {
             Some(found) => self.describe(found),
             None => missing(topic),
         });
         let described = described.collect();
-        self.answer_metadata(id, listener, described);
+        self.answer_metadata(id, awaited.listener, described, awaited.operations);
     }
 
     pub(super) fn describe(&self, topic: &Arc<Topic>) -> MetadataTopic {
@@ -109,12 +112,19 @@ impl Front {
         }
     }
 
-    fn answer_metadata(&mut self, id: RequestId, listener: u16, topics: Vec<MetadataTopic>) {
+    fn answer_metadata(
+        &mut self,
+        id: RequestId,
+        listener: u16,
+        topics: Vec<MetadataTopic>,
+        operations: MetadataOperations,
+    ) {
         let response = MetadataResponse {
             brokers: vec![self.advertised(listener).clone()],
             cluster_id: Arc::clone(&self.cluster_id),
             controller: self.settings.broker,
             topics,
+            operations,
         };
         self.answer(id, Response::Metadata(response));
     }
@@ -130,6 +140,7 @@ impl Front {
         };
         let brokers = if refused.is_none() { vec![self.advertised(context.listener).clone()] } else { Vec::new() };
         let response = DescribeClusterResponse {
+            authorized_operations: request.authorized_operations && refused.is_none(),
             refused,
             endpoint_type: request.endpoint_type,
             cluster_id: Arc::clone(&self.cluster_id),
@@ -150,4 +161,48 @@ pub(super) fn missing(topic: &TopicRef) -> MetadataTopic {
         TopicRef::Name(name) => (unknown(topic), Some(Arc::clone(name)), Uuid::ZERO),
     };
     MetadataTopic { refusal: Some(refusal), name, id, internal: false, partitions: Vec::new() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::front::partitions::tests::front;
+    use crate::ids::ConnectionId;
+    use crate::time::{Instant, Rng, WallTime};
+    use crate::turn::Counters;
+
+    const ID: RequestId = RequestId { connection: ConnectionId(1), slot: 0 };
+    const ALL: MetadataOperations = MetadataOperations { cluster: true, topics: true };
+
+    fn asker() -> Arc<Context> {
+        let (principal, client_id, host) = ("User:ANONYMOUS".into(), "".into(), "/127.0.0.1".into());
+        Arc::new(Context { principal, listener: 0, client_id, host, zone: None })
+    }
+
+    /// What is told of what may be done, where all of it is asked for.
+    fn told(topics: Option<Vec<TopicRef>>, refusal: Option<Refusal>) -> MetadataOperations {
+        let mut front = front(&[("a", 1)]);
+        let (mut rng, mut count, mut effects) = (Rng::new(1), Counters::default(), Vec::new());
+        let (now, wall) = (Instant(0), WallTime(0));
+        let mut turn = Turn { now, wall, rng: &mut rng, count: &mut count, effects: &mut effects };
+        let request = MetadataRequest { topics, auto_create: false, refusal, operations: ALL };
+        front.metadata(ID, &asker(), request, &mut turn);
+        let Some((_, Response::Metadata(response))) = front.answers.pop() else { panic!("no answer") };
+        response.operations
+    }
+
+    #[test]
+    fn what_may_be_done_is_told_unless_the_request_is_refused() {
+        let named = || Some(vec![TopicRef::Name("a".into()), TopicRef::Name("b".into())]);
+        assert_eq!(told(None, None), ALL);
+        assert_eq!(told(named(), None), ALL);
+        assert_eq!(told(named(), Some(Refusal::InvalidRequest)), MetadataOperations::default());
+        let mut front = front(&[]);
+        for (endpoint_type, authorized_operations, expected) in [(1, true, true), (1, false, false), (2, true, false)] {
+            let request = DescribeClusterRequest { endpoint_type, authorized_operations };
+            front.describe_cluster(ID, &asker(), request);
+            let Some((_, Response::DescribeCluster(response))) = front.answers.pop() else { panic!("no answer") };
+            assert_eq!(response.authorized_operations, expected);
+        }
+    }
 }

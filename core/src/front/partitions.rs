@@ -70,7 +70,7 @@ impl Front {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
@@ -83,7 +83,7 @@ mod tests {
     use crate::turn::{Counters, Turn};
 
     /// A front that knows these topics, with so many partitions each.
-    fn front(topics: &[(&str, u32)]) -> Front {
+    pub(in crate::front) fn front(topics: &[(&str, u32)]) -> Front {
         let config = Config::load(&[], &Host { name: "host".to_owned(), cpus: 2 }).expect("defaults are valid");
         let resolved = TopicConfig::resolve(&BTreeMap::new(), &config).expect("defaults are valid");
         let mut front = Front::new(FrontSettings {

@@ -9,15 +9,13 @@ use apus_core::api::{
 use apus_core::error::Refusal;
 
 use super::error::code;
+use super::operations;
 use super::schema::group_admin as schema;
 use super::topic;
 use super::versions::Versions;
 
 /// Before it, a group that does not exist is described as dead.
 const GROUP_NOT_FOUND: Versions = Versions::parse("6+");
-
-/// READ, DELETE, DESCRIBE, DESCRIBE_CONFIGS and ALTER_CONFIGS: all there is to do to a group, allowed to all.
-const OPERATIONS: i32 = 1 << 3 | 1 << 6 | 1 << 8 | 1 << 10 | 1 << 11;
 
 fn names(names: &[&str]) -> Vec<Arc<str>> {
     names.iter().map(|name| Arc::from(*name)).collect()
@@ -37,7 +35,7 @@ pub(super) fn describe_response(response: &DescribeGroupsResponse, version: i16)
     schema::DescribeGroupsResponse { throttle_time_ms: 0, groups: response.groups.iter().map(describe).collect() }
 }
 
-fn described(group: &DescribedGroup, operations: bool, version: i16) -> schema::DescribedGroup<'_> {
+fn described(group: &DescribedGroup, asked: bool, version: i16) -> schema::DescribedGroup<'_> {
     let unknown = schema::DescribedGroup { group_id: &group.group_id, ..Default::default() };
     match &group.result {
         Ok(found) => schema::DescribedGroup {
@@ -45,7 +43,7 @@ fn described(group: &DescribedGroup, operations: bool, version: i16) -> schema::
             protocol_type: &found.protocol_type,
             protocol_data: &found.protocol_name,
             members: found.members.iter().map(member).collect(),
-            authorized_operations: if operations { OPERATIONS } else { unknown.authorized_operations },
+            authorized_operations: operations::told(operations::GROUP, asked),
             ..unknown
         },
         Err(refused) if refused.refusal == Refusal::GroupIdNotFound => {

@@ -1,13 +1,14 @@
 //! Metadata and DescribeCluster: between bytes and the core's words.
 
 use apus_core::api::{
-    Broker, DescribeClusterRequest, DescribeClusterResponse, MetadataPartition, MetadataRequest, MetadataResponse,
-    MetadataTopic, TopicRef,
+    Broker, DescribeClusterRequest, DescribeClusterResponse, MetadataOperations, MetadataPartition, MetadataRequest,
+    MetadataResponse, MetadataTopic, TopicRef,
 };
 use apus_core::batch::LEADER_EPOCH;
 use apus_core::error::Refusal;
 
 use super::error::{NONE, code};
+use super::operations;
 use super::schema::{cluster, metadata as schema};
 use super::topic;
 use super::versions::Versions;
@@ -27,6 +28,10 @@ pub(super) fn request(request: schema::MetadataRequest<'_>, version: i16) -> Met
         topics: topics.map(|topics| topics.iter().map(reference).collect()),
         auto_create: request.allow_auto_topic_creation,
         refusal: (ids && !TOPIC_IDS.contains(version)).then_some(Refusal::InvalidRequest),
+        operations: MetadataOperations {
+            cluster: request.include_cluster_authorized_operations,
+            topics: request.include_topic_authorized_operations,
+        },
     }
 }
 
@@ -43,7 +48,8 @@ pub(super) fn response(response: &MetadataResponse) -> schema::MetadataResponse<
         brokers: response.brokers.iter().map(broker).collect(),
         cluster_id: Some(&response.cluster_id),
         controller_id: response.controller.0,
-        topics: response.topics.iter().map(topic_response).collect(),
+        topics: response.topics.iter().map(|topic| topic_response(topic, response.operations.topics)).collect(),
+        cluster_authorized_operations: operations::told(operations::CLUSTER, response.operations.cluster),
         ..Default::default()
     }
 }
@@ -57,14 +63,15 @@ fn broker(broker: &Broker) -> schema::MetadataResponseBroker<'_> {
     }
 }
 
-fn topic_response(topic: &MetadataTopic) -> schema::MetadataResponseTopic<'_> {
+/// Kafka is silent about what may be done to an id that it does not know.
+fn topic_response(topic: &MetadataTopic, asked: bool) -> schema::MetadataResponseTopic<'_> {
     schema::MetadataResponseTopic {
         error_code: code(topic.refusal),
         name: topic.name.as_deref(),
         topic_id: topic.id,
         is_internal: topic.internal,
         partitions: topic.partitions.iter().map(partition).collect(),
-        ..Default::default()
+        topic_authorized_operations: operations::told(operations::TOPIC, asked && topic.name.is_some()),
     }
 }
 
@@ -83,7 +90,10 @@ fn partition(partition: &MetadataPartition) -> schema::MetadataResponsePartition
 
 /// As the schema says it.
 pub(super) fn cluster_request(request: &cluster::DescribeClusterRequest) -> DescribeClusterRequest {
-    DescribeClusterRequest { endpoint_type: request.endpoint_type }
+    DescribeClusterRequest {
+        endpoint_type: request.endpoint_type,
+        authorized_operations: request.include_cluster_authorized_operations,
+    }
 }
 
 /// The answer in the schema's words.
@@ -102,6 +112,7 @@ pub(super) fn cluster_response(response: &DescribeClusterResponse) -> cluster::D
         cluster_id: &response.cluster_id,
         controller_id: response.controller.0,
         brokers: brokers.collect(),
+        cluster_authorized_operations: operations::told(operations::CLUSTER, response.authorized_operations),
         ..Default::default()
     }
 }

@@ -32,6 +32,7 @@ mod group_offsets;
 mod groups;
 mod metadata;
 mod offsets;
+mod operations;
 mod partitions;
 mod produce;
 mod producer_id;

@@ -5,9 +5,11 @@ use apus_core::api::{
     MetadataPartition, MetadataTopic, PartitionCursor, TopicGrowth,
 };
 use apus_core::batch::LEADER_EPOCH;
+use apus_core::error::Refusal;
 use apus_core::ids::BrokerId;
 
 use super::error::{NONE, code};
+use super::operations;
 use super::schema::partitions as schema;
 use super::topic;
 
@@ -65,6 +67,7 @@ fn cursor(cursor: &PartitionCursor) -> schema::Cursor<'_> {
     schema::Cursor { topic_name: &cursor.topic, partition_index: cursor.partition }
 }
 
+/// What may be done to a topic is always told, also of one that is not there; not where the request is no good.
 fn described(topic: &MetadataTopic) -> schema::DescribeTopicPartitionsResponseTopic<'_> {
     schema::DescribeTopicPartitionsResponseTopic {
         error_code: code(topic.refusal),
@@ -72,7 +75,7 @@ fn described(topic: &MetadataTopic) -> schema::DescribeTopicPartitionsResponseTo
         topic_id: topic.id,
         is_internal: topic.internal,
         partitions: topic.partitions.iter().map(partition).collect(),
-        ..Default::default()
+        topic_authorized_operations: operations::told(operations::TOPIC, topic.refusal != Some(Refusal::InvalidRequest)),
     }
 }
 

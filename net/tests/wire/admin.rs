@@ -75,11 +75,15 @@ fn partitions_are_described_in_pages() {
         MetadataTopic { refusal: None, name: Some("t".into()), id: ID, internal: false, partitions: vec![partition] };
     let missing =
         MetadataTopic { refusal: Some(Refusal::UnknownTopicOrPartition), partitions: vec![], ..topic.clone() };
-    let response = DescribeTopicPartitionsResponse { topics: vec![topic, missing], next: Some(here) };
+    let refused = MetadataTopic { refusal: Some(Refusal::InvalidRequest), ..missing.clone() };
+    let response = DescribeTopicPartitionsResponse { topics: vec![topic, missing, refused], next: Some(here) };
     let body = answered(0, &Response::DescribeTopicPartitions(response));
     let (_, found) = decode_response::<partitions::DescribeTopicPartitionsResponse>(&body, 0).expect("our own answer");
-    let [topic, missing] = &found.topics[..] else { panic!("two topics") };
-    assert_eq!((topic.name, topic.topic_id, topic.topic_authorized_operations), (Some("t"), ID, i32::MIN));
+    let [topic, missing, refused] = &found.topics[..] else { panic!("three topics") };
+    assert_eq!((topic.name, topic.topic_id), (Some("t"), ID));
+    // Nobody has to ask for what may be done; a request that is no good is not told.
+    let operations = [topic, missing, refused].map(|topic| topic.topic_authorized_operations);
+    assert_eq!(operations, [3576, 3576, i32::MIN]);
     let partition = &topic.partitions[0];
     assert_eq!((partition.partition_index, partition.leader_id, partition.leader_epoch), (4, 1, 0));
     assert_eq!((&partition.replica_nodes[..], &partition.isr_nodes[..]), (&[1][..], &[1][..]));

@@ -234,6 +234,7 @@ fn metadata_says_who_leads() {
         cluster_id: "cluster".into(),
         controller: BrokerId(1),
         topics: vec![known, unknown],
+        operations: MetadataOperations::default(),
     });
     for version in 0..=13 {
         answer!(schema::metadata::MetadataResponse, version, &response, |found| {
@@ -245,7 +246,68 @@ fn metadata_says_who_leads() {
             assert_eq!(known.partitions[0].leader_epoch, if version >= 7 { 0 } else { -1 });
             assert_eq!((unknown.error_code, unknown.name), (100, if version >= 12 { None } else { Some("") }));
             assert_eq!(known.topic_authorized_operations, i32::MIN);
+            assert_eq!(found.cluster_authorized_operations, i32::MIN);
         });
+    }
+}
+
+/// As Kafka's `AclEntry.supportedOperations` has them, which is what a client sees where there is no authorizer.
+#[test]
+fn what_a_client_may_do_is_told_to_those_who_ask() {
+    let topic = |name: Option<&str>, refusal| MetadataTopic {
+        refusal,
+        name: name.map(Into::into),
+        id: ID,
+        internal: false,
+        partitions: vec![],
+    };
+    let unknown = Some(Refusal::UnknownTopicOrPartition);
+    let topics = vec![topic(Some("t"), None), topic(Some("u"), unknown), topic(None, Some(Refusal::UnknownTopicId))];
+    for (cluster, of_topics) in [(true, false), (false, true), (true, true)] {
+        for version in 8..=13 {
+            let message = schema::metadata::MetadataRequest {
+                include_cluster_authorized_operations: cluster,
+                include_topic_authorized_operations: of_topics,
+                ..Default::default()
+            };
+            let operations = expect!(Metadata, asked(version, &message)).operations;
+            let told = cluster && version <= 10;
+            assert_eq!(operations, MetadataOperations { cluster: told, topics: of_topics }, "version {version}");
+            let response = Response::Metadata(MetadataResponse {
+                brokers: vec![],
+                cluster_id: "cluster".into(),
+                controller: BrokerId(1),
+                topics: topics.clone(),
+                operations,
+            });
+            answer!(schema::metadata::MetadataResponse, version, &response, |found| {
+                assert_eq!(found.cluster_authorized_operations, if told { 8096 } else { i32::MIN });
+                let topics: Vec<i32> = found.topics.iter().map(|topic| topic.topic_authorized_operations).collect();
+                let expected = if of_topics { 3576 } else { i32::MIN };
+                assert_eq!(topics, [expected, expected, i32::MIN], "nothing of an id that nobody knows");
+            });
+        }
+    }
+    for authorized_operations in [false, true] {
+        let response = Response::DescribeCluster(DescribeClusterResponse {
+            refused: None,
+            endpoint_type: 1,
+            cluster_id: "cluster".into(),
+            controller: BrokerId(1),
+            brokers: vec![],
+            authorized_operations,
+        });
+        for version in 0..=2 {
+            let include_cluster_authorized_operations = authorized_operations;
+            let message =
+                schema::cluster::DescribeClusterRequest { include_cluster_authorized_operations, ..Default::default() };
+            let request = expect!(DescribeCluster, asked(version, &message));
+            assert_eq!(request.authorized_operations, authorized_operations);
+            answer!(schema::cluster::DescribeClusterResponse, version, &response, |found| {
+                let expected = if authorized_operations { 8096 } else { i32::MIN };
+                assert_eq!(found.cluster_authorized_operations, expected);
+            });
+        }
     }
 }
 
@@ -434,6 +496,7 @@ fn producers_and_clusters_are_known() {
         cluster_id: "cluster".into(),
         controller: BrokerId(1),
         brokers: vec![],
+        authorized_operations: false,
     });
     for version in 0..=2 {
         answer!(schema::cluster::DescribeClusterResponse, version, &response, |found| {

@@ -1,8 +1,0 @@
-//! Any bytes as a request.
-
-#![no_main]
-
-#[allow(dead_code)] // Each target uses one of the two.
-mod checks;
-
-libfuzzer_sys::fuzz_target!(|input: &[u8]| checks::request(input));
