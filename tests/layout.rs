@@ -15,13 +15,14 @@ const UNSAFE: [&str; 2] = ["core/src/inbox.rs", "net/src/sys.rs"];
 /// What is built, downloaded or private: not ours to judge.
 const FOREIGN: [&str; 3] = ["target", ".git", "apus-data"];
 /// What each crate may depend on: the shell on everything, machines on `apus-core` alone, `apus-core` on none of ours.
-const DEPENDENCIES: [(&str, &[&str]); 6] = [
+const DEPENDENCIES: [(&str, &[&str]); 7] = [
     ("core", &[]),
     ("coordinator", &["apus-core"]),
     ("store", &["apus-core"]),
     ("net", &["apus-core"]),
     (".", &["apus-core", "apus-coordinator", "apus-store", "apus-net"]),
-    ("profile", &["apus-core", "apus-net"]),
+    ("perf", &["apus-core", "apus-net"]),
+    ("perf/profile", &["apus", "apus-core", "apus-net"]),
 ];
 
 /// A file below the workspace's root: its name there, and its text.

@@ -37,7 +37,7 @@ struct CommandLine {
 
 #[derive(Subcommand)]
 enum Verb {
-    /// Count the instructions of every scenario, and hold them against profile/instructions.txt
+    /// Count the instructions of every scenario, and hold them against perf/profile/instructions.txt
     Count {
         /// Keep what was found
         #[arg(long)]
@@ -107,7 +107,7 @@ fn play(name: &str) -> Result<Done, String> {
 
 /// Where callgrind's files go.
 fn directory() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/profile")
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/profile")
 }
 
 fn kept_file() -> PathBuf {

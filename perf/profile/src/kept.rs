@@ -28,7 +28,7 @@ pub fn parse(text: &str) -> Result<Counts, String> {
 #[must_use]
 pub fn show(counts: &Counts) -> String {
     let mut text = String::from(
-        "# Instructions of `Node::step` for one batch, by scenario: profile/README.md says how they are counted.\n\
+        "# Instructions of `Node::step` for one batch, by scenario: perf/profile/README.md says how they are counted.\n\
          # A count that grows by more than 10 % fails the gate; `cargo run --release -p apus-profile -- count --record`\n\
          # writes this file anew, and the commit that carries it says why.\n",
     );
