@@ -149,9 +149,9 @@ impl Footer {
     }
 
     fn decode_version_1(footer: &[u8]) -> Result<Footer, FooterError> {
-        let mut head = &footer[12..HEAD_BYTES];
+        let mut head = &footer[10..HEAD_BYTES];
         let entries = &footer[HEAD_BYTES..footer.len() - TRAILER_BYTES];
-        if head.get_u32() as usize != entries.len() / ENTRY_BYTES {
+        if head.get_u16() != 0 || head.get_u32() as usize != entries.len() / ENTRY_BYTES {
             return Err(FooterError::Nonsense);
         }
         let mut id = [0; 16];
@@ -266,5 +266,6 @@ mod tests {
         assert_eq!(reseal(|bytes| bytes[9] = 2), Err(FooterError::Version(2)));
         assert_eq!(reseal(|bytes| bytes[HEAD_BYTES + 23] = 1), Err(FooterError::Nonsense));
         assert_eq!(reseal(|bytes| bytes[15] = 3), Err(FooterError::Nonsense));
+        assert_eq!(reseal(|bytes| bytes[11] = 1), Err(FooterError::Nonsense), "what nobody writes is zero");
     }
 }

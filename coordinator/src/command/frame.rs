@@ -21,8 +21,10 @@ pub const HEADER_BYTES: usize = 16;
 /// Frames begin at multiples of this.
 pub const ALIGN_BYTES: usize = 16;
 
-/// The type of a frame whose payload is the bytes of the commit before it, as the producer sent them. Version 1.
+/// The type of a frame whose payload is the bytes of the commit before it, as the producer sent them.
 pub const TYPE_BYTES: u16 = 1;
+/// The only version of that type.
+pub const BYTES_VERSION: u16 = 1;
 
 /// One frame of a buffer; its checksum holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

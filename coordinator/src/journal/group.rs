@@ -95,7 +95,7 @@ impl OpenGroup {
     }
 
     fn push_inline(&mut self, pieces: Vec<Bytes>) {
-        let head = frame::header(frame::TYPE_BYTES, 1, pieces.iter().map(|piece| &piece[..]));
+        let head = frame::header(frame::TYPE_BYTES, frame::BYTES_VERSION, pieces.iter().map(|piece| &piece[..]));
         let bytes: usize = pieces.iter().map(Bytes::len).sum();
         let padding = frame::padding(bytes);
         self.pieces.push(Bytes::copy_from_slice(&head));
@@ -174,7 +174,7 @@ pub fn read(header: GroupHeader, bytes: &Bytes) -> Option<ReadGroup> {
         let found = frame::read(&frames[at..]).ok()?;
         let end = at + found.consumed;
         match (found.kind, entries.last_mut()) {
-            (frame::TYPE_BYTES, Some(entry)) if entry.inline.is_none() => {
+            (frame::TYPE_BYTES, Some(entry)) if found.version == frame::BYTES_VERSION && entry.inline.is_none() => {
                 let start = at + frame::HEADER_BYTES;
                 entry.inline = Some(frames.slice(start..start + found.payload.len()));
             }
@@ -233,6 +233,17 @@ mod tests {
         assert_eq!((read.entries[1].lsn, read.entries[1].inline.as_deref()), (Lsn(8), Some(&b"inline"[..])));
         let used = format::HEADER_BYTES + header.bytes as usize + format::TRAILER_BYTES;
         assert!(bytes[used..].iter().all(|byte| *byte == 0));
+    }
+
+    #[test]
+    fn inline_bytes_of_another_version_are_not_taken_for_these() {
+        let mut open = OpenGroup::new(Lsn(7));
+        open.push(command(b"first command"), Some(vec![Bytes::from_static(b"inline")]));
+        let inline = open.pieces.len() - 3;
+        open.pieces[inline] = Bytes::copy_from_slice(&frame::header(frame::TYPE_BYTES, 2, [&b"inline"[..]]));
+        let bytes = bytes(&open.seal(GroupKind::Data, author(), Place { segment: 9, position: 0, previous: 0 }));
+        let header = GroupHeader::decode(&bytes).expect("a header");
+        assert!(read(header, &bytes).is_none());
     }
 
     #[test]

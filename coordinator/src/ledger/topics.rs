@@ -160,6 +160,11 @@ impl Record for TopicRecord {
                 return Err(Corrupt::Value("a topic that grew by nothing"));
             }
         }
+        let spans = std::iter::once(&created).chain(&details.grown);
+        let partitions: u64 = spans.map(|span| u64::from(span.partitions)).sum();
+        if i32::try_from(partitions).is_err() {
+            return Err(Corrupt::Value("a topic's partitions"));
+        }
         let kind = match kind & !GREW {
             0 => TopicKind::Diskless,
             1 => TopicKind::Classic,

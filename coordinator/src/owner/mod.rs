@@ -48,13 +48,18 @@ impl Owner {
     /// The object's bytes.
     #[must_use]
     pub fn encode(&self) -> Bytes {
-        assert!(self.incarnation > Incarnation(0) && !self.journal.is_zero() && !self.nonce.is_zero());
-        assert!((self.floor == Lsn(0)) == self.snapshot.is_none(), "a floor is a snapshot's");
+        assert!(self.is_sound(), "{self:?}");
         let snapshot = self.snapshot.as_ref().map_or("-", ObjectKey::as_str);
         sign(format!(
             "apus-owner 1\njournal {}\nincarnation {}\nnonce {}\nfloor {}\nsnapshot {snapshot}\n",
             self.journal, self.incarnation, self.nonce, self.floor
         ))
+    }
+
+    /// Somebody owns it, and a floor is a snapshot's.
+    fn is_sound(&self) -> bool {
+        let owned = self.incarnation > Incarnation(0) && !self.journal.is_zero() && !self.nonce.is_zero();
+        owned && (self.floor == Lsn(0)) == self.snapshot.is_none()
     }
 
     /// What these bytes say; nothing where nobody of us wrote them.
@@ -70,8 +75,9 @@ impl Owner {
             "-" => None,
             key => Some(ObjectKey::parse(key)?),
         };
-        let sound = (floor == Lsn(0)) == snapshot.is_none() && incarnation > Incarnation(0);
-        (sound && lines.next().is_none()).then_some(Owner { journal, incarnation, nonce, floor, snapshot })
+        let owner = Owner { journal, incarnation, nonce, floor, snapshot };
+        // Numbers and ends of lines can be written in several ways; we write them in one.
+        (owner.is_sound() && owner.encode() == bytes).then_some(owner)
     }
 }
 
@@ -88,7 +94,7 @@ pub fn decode_cluster(bytes: &[u8]) -> Option<Uuid> {
     let mut lines = verify(bytes)?.lines();
     (lines.next()? == "apus-cluster 1").then_some(())?;
     let id = parse_base64(field(&mut lines, "id")?)?;
-    (!id.is_zero() && lines.next().is_none()).then_some(id)
+    (!id.is_zero() && encode_cluster(id) == bytes).then_some(id)
 }
 
 /// A new cluster's id: Kafka's own never begin with a dash, which command lines would take for an option.
@@ -184,6 +190,24 @@ mod tests {
                 assert!(decode_cluster(&flipped).is_none() && Owner::decode(&flipped).is_none(), "bit {bit}");
             }
         }
+    }
+
+    #[test]
+    fn nothing_is_said_in_two_ways() {
+        let owner = String::from_utf8(owner().encode().to_vec()).expect("lines of text");
+        let zero = Uuid::ZERO.to_string();
+        for (from, to) in [
+            ("incarnation 7", "incarnation +7"),
+            ("floor 4096", "floor 04096"),
+            ("incarnation 7\n", "incarnation 7\r\n"),
+            ("11111111-1111-1111-1111-111111111111", &zero),
+            ("22222222-2222-2222-2222-222222222222", &zero),
+        ] {
+            let (text, _) = owner.split_once("crc32c").expect("the last line");
+            assert!(text.contains(from));
+            assert_eq!(Owner::decode(&sign(text.replace(from, to))), None, "{to}");
+        }
+        assert_eq!(decode_cluster(&sign(format!("apus-cluster 1\r\nid {}\n", Uuid([5; 16]).base64()))), None);
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! The kept corpus of the fuzz targets, run without a fuzzer.
+//! Seeds of the fuzz targets that take the messages of the wire apart; the targets are in `tests/fuzz` of the workspace.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -7,32 +7,8 @@ use apus_net::wire::schema::{Direction, MESSAGES};
 
 use crate::arbitrary::body_of;
 
-#[path = "../../fuzz/fuzz_targets/checks.rs"]
-mod checks;
-
 fn directory(target: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus").join(target)
-}
-
-fn run(target: &str, check: fn(&[u8])) {
-    let mut inputs = 0;
-    for file in fs::read_dir(directory(target)).expect("a corpus is kept") {
-        let path = file.expect("the corpus is readable").path();
-        eprintln!("{}", path.display());
-        check(&fs::read(path).expect("the corpus is readable"));
-        inputs += 1;
-    }
-    assert!(inputs > 0);
-}
-
-#[test]
-fn kept_bodies() {
-    run("body", checks::body);
-}
-
-#[test]
-fn kept_requests() {
-    run("request", checks::request);
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/fuzz/corpus").join(target)
 }
 
 /// Makes the seeds anew: a full body of the first and the last version of every message.
