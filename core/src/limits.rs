@@ -161,9 +161,32 @@ pub const CONNECTION_REQUESTS_MAX: usize = 128;
 /// [`PARTITIONS_MAX`] topics or partitions has 64 bytes for each: a long name, or an entry of a Fetch (33).
 pub const REQUEST_BYTES_MAX: usize = 64 << 20;
 
-/// What the lists of one decoded request take, before it is answered: [`PARTITIONS_MAX`] entries of 64 bytes, the size
-/// of the largest that is worth naming so often. A list of empty names would take up to 24 times its bytes otherwise.
-pub const REQUEST_MEMORY_MAX: usize = 64 << 20;
+/// What one entry of a request's lists is taken to cost until its answer has left: decoded, in the core's words, answered
+/// in the core's words and in the schema's, and encoded. A name that is nobody's in Metadata takes ~240 bytes, a key of
+/// FindCoordinator that is refused with a sentence ~280.
+pub const ENTRY_BYTES: usize = 256;
+
+/// The same for an entry that is a number: a partition's index, ~190 bytes in OffsetFetch, of which a million must pass.
+pub const NUMBER_BYTES: usize = 128;
+
+/// What the lists of one request may cost at most: [`PARTITIONS_MAX`] entries of [`ENTRY_BYTES`] …
+pub const REQUEST_MEMORY_MAX: usize = 256 << 20;
+
+/// … and of a short request so much …
+pub const REQUEST_MEMORY_MIN: usize = 32 << 20;
+
+/// … and for each of its bytes so much more: entries of eight bytes, as names with their lengths are, always pass. Of
+/// shorter ones 130,000 do; more of them are no request of anybody's.
+pub const REQUEST_MEMORY_FACTOR: usize = 32;
+
+/// Resources of one DescribeConfigs or IncrementalAlterConfigs: 10,000 topics with 33 rows of ~130 bytes each are 43 MB
+/// while their answer is written. Kafka's tools name all topics at once.
+pub const REQUEST_RESOURCES_MAX: usize = 10_000;
+
+/// Bytes of one answer; one that would be longer closes its connection. The longest that is worth having is Metadata of
+/// [`PARTITIONS_MAX`] topics with one partition each and names of 80 letters; Fetch has [`FETCH_BYTES_MAX`] and 50
+/// bytes for each partition.
+pub const ANSWER_BYTES_MAX: usize = 128 << 20;
 
 /// Reply bytes of one connection that its client has not read; then reading stops.
 pub const CONNECTION_REPLY_BYTES_MAX: u64 = MIB;
@@ -209,7 +232,9 @@ pub const UPLOADS_MAX: usize = 64;
 pub const PACK_WINDOW: u64 = 64;
 
 const _: () = assert!(REQUEST_BYTES_MAX as u64 >= PARTITIONS_MAX * 64);
-const _: () = assert!(REQUEST_MEMORY_MAX as u64 >= PARTITIONS_MAX * 64);
+const _: () = assert!(REQUEST_MEMORY_MAX as u64 >= PARTITIONS_MAX * ENTRY_BYTES as u64);
+const _: () = assert!(ANSWER_BYTES_MAX as u64 > FETCH_BYTES_MAX + PARTITIONS_MAX * 50);
+const _: () = assert!(ANSWER_BYTES_MAX < i32::MAX as usize);
 const _: () = assert!(INLINE_BYTES_MAX <= GROUP_BYTES_MAX);
 const _: () = assert!(
     PACK_BATCHES_MAX as u64 * COMMIT_BATCH_BYTES_MAX + INLINE_BYTES_MAX + COMMAND_HEAD_BYTES_MAX <= COMMAND_BYTES_MAX
