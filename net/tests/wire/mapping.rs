@@ -386,7 +386,7 @@ fn epochs_end_somewhere() {
 #[test]
 fn configs_are_described() {
     let resource = |result| DescribedResource { kind: 2, name: "t".into(), result };
-    let resources = vec![resource(Ok(vec![row()])), resource(Err(Refusal::UnknownTopicOrPartition.into()))];
+    let resources = vec![resource(Ok(Arc::from([row()]))), resource(Err(Refusal::UnknownTopicOrPartition.into()))];
     for version in 1..=4 {
         let resources = resources.clone();
         let response =
