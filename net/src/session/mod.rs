@@ -36,7 +36,7 @@ use crate::wire::api_versions::{Feature, Identity, encode_api_versions, encode_u
 use crate::wire::header::{Reject, RequestHeader};
 use crate::wire::keys::ApiKey;
 use crate::wire::request::{Call, decode_request};
-use crate::wire::response::encode_response;
+use crate::wire::response::{Encoded, encode_response};
 use crate::wire::writer::{Frame, Writer};
 
 use frames::Frames;
@@ -221,9 +221,10 @@ impl Session {
         turn.count.answered(api, turn.now - came);
         response.refusals(|refusal| turn.count.refused(api, refusal));
         let answer = match (encode_response(writer, version, correlation, &response), response) {
-            (Some(frame), _) => Answer::Frame(frame),
-            (None, Response::Hangup(why)) => Answer::Close(why),
-            (None, _) => Answer::Nothing,
+            (Encoded::Frame(frame), _) => Answer::Frame(frame),
+            (Encoded::Nothing, Response::Hangup(why)) => Answer::Close(why),
+            (Encoded::Nothing, _) => Answer::Nothing,
+            (Encoded::TooLong, _) => Answer::TooLong,
         };
         self.replies.answer(slot, answer);
         self.emit(turn);
@@ -234,8 +235,8 @@ impl Session {
         if !ready.pieces.is_empty() {
             turn.effect(Effect::Reply { connection: self.connection, pieces: ready.pieces });
         }
-        if let Some(why) = ready.close {
-            self.close(Level::Debug, &why, turn);
+        if let Some((level, why)) = ready.close {
+            self.close(level, &why, turn);
         }
     }
 

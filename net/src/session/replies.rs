@@ -4,9 +4,13 @@ use std::collections::VecDeque;
 
 use apus_core::limits::{CONNECTION_REPLY_BYTES_MAX, CONNECTION_REQUESTS_MAX};
 use apus_core::time::Instant;
+use apus_core::turn::Level;
 use bytes::Bytes;
 
 use crate::wire::writer::Frame;
+
+/// Why a connection ends whose answer cannot be given.
+const TOO_LONG: &str = "it asks for more than one answer may hold";
 
 /// Requests that are not answered, answers that wait for an earlier one, and replies that the client has not read.
 #[derive(Debug, Default)]
@@ -51,6 +55,8 @@ pub(super) enum Answer {
     Nothing,
     /// Close the connection once all before it is sent, for this reason.
     Close(String),
+    /// Close it likewise: the answer would be longer than one may be.
+    TooLong,
 }
 
 /// What may leave now.
@@ -59,7 +65,7 @@ pub(super) struct Ready {
     /// Bytes to send, in order.
     pub pieces: Vec<Bytes>,
     /// Then close, for this reason.
-    pub close: Option<String>,
+    pub close: Option<(Level, String)>,
 }
 
 impl Replies {
@@ -125,7 +131,8 @@ impl Replies {
                     ready.pieces.extend(frame.pieces);
                 }
                 Answer::Nothing => {}
-                Answer::Close(why) => ready.close = Some(why),
+                Answer::Close(why) => ready.close = Some((Level::Debug, why)),
+                Answer::TooLong => ready.close = Some((Level::Warn, TOO_LONG.to_owned())),
             }
         }
         ready
