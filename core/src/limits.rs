@@ -8,6 +8,10 @@ pub const MIB: u64 = 1 << 20;
 /// Events a core steps before it performs their effects: at ~1 us each, a drain stays far below the 1 ms preemption.
 pub const STEP_BUDGET: usize = 256;
 
+/// Reply bytes that weigh as much as another request in a drain, so that a drain ends after 1 MiB of them: Metadata of
+/// 20,000 partitions, half of that, takes milliseconds, and what is replied leaves only when the drain has ended.
+pub const REPLY_BYTES_STEP: u64 = 4 * KIB;
+
 /// Cores of a broker. Tickets and connection ids carry a core in 16 bits; 64 is a large machine already.
 pub const CORES_MAX: usize = 64;
 
@@ -191,8 +195,27 @@ pub const ANSWER_BYTES_MAX: usize = 128 << 20;
 /// Reply bytes of one connection that its client has not read; then reading stops.
 pub const CONNECTION_REPLY_BYTES_MAX: u64 = MIB;
 
-/// Reply bytes of a core that clients have not read, beyond which reply memory is short and stalled readers are closed.
+/// Reply bytes of a core that clients have not read, beyond which reply memory is short: no request begins whose answer
+/// may be large, and clients that read nothing are closed, after half a minute or, where others wait for their memory,
+/// after [`REPLY_STALL_MS_SHORT`]. What had begun before may still be answered, so that a core holds as much again at
+/// most, and one answer.
 pub const REPLY_BYTES_SHORT: u64 = 64 * MIB;
+
+/// Reply bytes of a core beyond which clients that read nothing are closed early whether others wait or not.
+pub const REPLY_BYTES_MAX: u64 = 2 * REPLY_BYTES_SHORT;
+
+/// Where clients are closed early, there is room for others when so much is left.
+pub const REPLY_BYTES_EASED: u64 = REPLY_BYTES_SHORT / 2;
+
+/// How long a client may read nothing while others wait for the memory of its replies: a pause of its collector passes.
+pub const REPLY_STALL_MS_SHORT: u64 = 1_000;
+
+/// How long a client must have read its replies at once before it counts as one that reads: such a one is answered up to
+/// [`REPLY_BYTES_MAX`], so that strangers who come to read nothing do not keep it waiting.
+pub const READER_MS_MIN: u64 = 10_000;
+
+/// A request of at most this, of an API whose answers follow from what is asked, is answered however short memory is.
+pub const REQUEST_BYTES_SMALL: usize = 64 << 10;
 
 /// What a connection's buffer starts at for a large frame; it doubles as bytes arrive.
 pub const RECEIVE_BYTES_FIRST: usize = 1 << 20;

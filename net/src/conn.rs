@@ -10,7 +10,7 @@
 //! for it.
 //!
 //! **Ending.** Whoever ends it, `Event::Closed` comes once and is the last event. What was replied before is sent
-//! first, for at most [`FLUSH_MAX`]; a connection that we close is read and ignored for [`LINGER_MAX`] more, so that
+//! first, for at most [`FLUSH_MAX`], unless it is abandoned; a connection that we close is read and ignored for [`LINGER_MAX`] more, so that
 //! the reset for unread bytes does not overtake the last reply. A client that closes its sending side is taken to
 //! have left, as Kafka does, but is sent what was already replied.
 
@@ -169,6 +169,18 @@ impl<H: Host> Connections<H> {
     pub fn close(&self, id: ConnectionId) {
         if let Some(connection) = self.open.borrow().get(&id) {
             connection.closing.set(true);
+            connection.wake_reader();
+        }
+    }
+
+    /// Ends it without waiting until what was replied is sent. A task that waits for the socket hears of it when that
+    /// is shut down.
+    pub fn abandon(&self, id: ConnectionId) {
+        if let Some(connection) = self.open.borrow().get(&id) {
+            connection.broken.set(true);
+            if !connection.writing.get() {
+                connection.outbox.borrow_mut().clear();
+            }
             connection.wake_reader();
         }
     }

@@ -106,6 +106,12 @@ impl Frames {
         Ok(Some(LENGTH_BYTES + bytes))
     }
 
+    /// The key of the frame under way, where that has come.
+    pub fn code(&self) -> Option<i16> {
+        let code = self.buffer.get(LENGTH_BYTES..)?.first_chunk()?;
+        Some(i16::from_be_bytes(*code))
+    }
+
     /// The next frame, with its length, if all of it has come.
     pub fn peek(&self) -> Result<Option<&[u8]>, Unwanted> {
         let whole = self.length()?;

@@ -23,6 +23,8 @@ pub(super) struct Replies {
     /// Bytes of each reply that left and is not read to its end, in order.
     unread: VecDeque<u64>,
     unread_bytes: u64,
+    /// Bytes of the first of them that the client has read: they are kept as long as the others.
+    read_bytes: u64,
 }
 
 /// What an answer needs to know of its request.
@@ -92,6 +94,12 @@ impl Replies {
         self.pending.is_empty()
     }
 
+    /// Bytes that are kept for the client: replies that it has not read to their end, and answers that wait for an
+    /// earlier one.
+    pub fn bytes(&self) -> u64 {
+        self.waiting_bytes + self.unread_bytes + self.read_bytes
+    }
+
     /// Bytes that the client has not read.
     pub fn unread_bytes(&self) -> u64 {
         self.unread_bytes
@@ -147,8 +155,10 @@ impl Replies {
             let part = bytes.min(*first);
             *first -= part;
             bytes -= part;
+            self.read_bytes += part;
             if *first == 0 {
                 self.unread.pop_front();
+                self.read_bytes = 0;
             }
         }
     }
@@ -156,6 +166,7 @@ impl Replies {
     /// Sums agree with what they sum, and nothing that could leave has stayed.
     pub fn check(&self) {
         assert!(self.unread_bytes == self.unread.iter().sum::<u64>());
+        assert!(self.read_bytes == 0 || !self.unread.is_empty());
         assert!(self.pending.len() <= CONNECTION_REQUESTS_MAX);
         assert!(self.pending.front().is_none_or(|head| head.answer.is_none()));
         assert!(self.pending.len() <= 1 || self.pending.iter().all(|pending| !pending.alone));
