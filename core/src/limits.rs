@@ -217,8 +217,15 @@ pub const READER_MS_MIN: u64 = 10_000;
 /// A request of at most this, of an API whose answers follow from what is asked, is answered however short memory is.
 pub const REQUEST_BYTES_SMALL: usize = 64 << 10;
 
-/// What a connection's buffer starts at for a large frame; it doubles as bytes arrive.
-pub const RECEIVE_BYTES_FIRST: usize = 1 << 20;
+/// What a connection's buffer starts at for a large frame. Huge pages make all of it resident: ten thousand connections
+/// that send a length and no more would take 10 GB of a megabyte each, and take 40 MB.
+pub const RECEIVE_BYTES_FIRST: usize = 4 << 10;
+
+/// Then there is room for so many times what has come, so that little of it is moved …
+pub const RECEIVE_FACTOR: usize = 16;
+
+/// … up to this; then the buffer doubles as bytes arrive.
+pub const RECEIVE_BYTES_STEP: usize = 1 << 20;
 
 /// Partitions that one fetch locates at a time; the others are first in the next one. Look-ups of offsets ask for as
 /// many at a time, and for the others when these are answered.

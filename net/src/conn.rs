@@ -25,7 +25,6 @@ use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
 use apus_core::ids::ConnectionId;
-use apus_core::limits::RECEIVE_BYTES_FIRST;
 use apus_core::turn::Event;
 use bytes::{Buf, Bytes, BytesMut};
 use futures_lite::future::{self, poll_fn};
@@ -34,7 +33,7 @@ use glommio::net::TcpStream;
 use glommio::timer::Timer;
 
 use crate::listener::Accepted;
-use crate::sys;
+use crate::{session, sys};
 
 /// What is read at once through the core's buffer, and copied.
 const SMALL_BYTES: usize = 16 << 10;
@@ -283,7 +282,7 @@ impl Connection {
 
     fn receive_direct(&self, buffer: &mut BytesMut, missing: usize) -> io::Result<usize> {
         if buffer.capacity() == buffer.len() {
-            buffer.reserve(missing.min(buffer.len().max(RECEIVE_BYTES_FIRST)));
+            buffer.reserve(missing.min(session::room(buffer.len())));
         }
         let room = missing.min(buffer.capacity() - buffer.len());
         let result = sys::receive(self.stream.borrow().as_raw_fd(), buffer, missing);

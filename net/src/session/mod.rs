@@ -43,6 +43,7 @@ use crate::wire::response::{Encoded, encode_response};
 use crate::wire::writer::{Frame, Writer};
 
 use frames::Frames;
+pub(crate) use frames::room;
 use replies::{Answer, Asked, Replies};
 
 /// Where reply memory is short, a client that reads nothing for so long is closed.
