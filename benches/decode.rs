@@ -6,7 +6,7 @@ use std::hint::black_box;
 use std::sync::Arc;
 
 use apus_core::ids::{ConnectionId, Uuid};
-use apus_net::session::{Next, Session, SessionSettings};
+use apus_net::session::{Next, Room, Session, SessionSettings};
 use apus_net::wire::client::encode_request;
 use apus_net::wire::decode_request;
 use apus_net::wire::schema::{fetch, produce};
@@ -17,6 +17,8 @@ use criterion::{BatchSize, BenchmarkId, Criterion, Throughput, criterion_group, 
 use fixture::{KIB, Stage, batch};
 
 const TOPIC: Uuid = Uuid([7; 16]);
+/// A core that has nothing to do.
+const ROOM: Room = Room { in_flight: true, replies: true, replies_to_readers: true };
 
 /// A produce of one batch of 16 KiB for each of so many partitions, as of Kafka 4.
 fn produce_frame(partitions: i32) -> Frame {
@@ -85,7 +87,7 @@ fn frames(criterion: &mut Criterion) {
             received,
             |mut session| {
                 let mut requests = Vec::with_capacity(5);
-                while let Next::Request { request, .. } = session.next(&mut writer, &mut stage.turn()) {
+                while let Next::Request { request, .. } = session.next(ROOM, &mut writer, &mut stage.turn()) {
                     requests.push(request);
                 }
                 assert!(requests.len() == 5);

@@ -228,6 +228,7 @@ impl<M: Machines> Driver<M> {
             Effect::Reply { connection, pieces } => self.connections.reply(connection, pieces),
             Effect::Read { connection, enabled } => self.connections.read(connection, enabled),
             Effect::Close { connection } => self.connections.close(connection),
+            Effect::Abandon { connection } => self.connections.abandon(connection),
             Effect::Store { ticket, request } => self.ask(ticket, request),
             Effect::Warm { key, body } => self.store.warm(key, body),
             Effect::Forget { key } => self.store.forget(&key),

@@ -2,6 +2,7 @@
 
 pub mod args;
 pub mod boot_screen;
+mod crowding;
 pub mod disk;
 pub mod driver;
 pub mod fleet;

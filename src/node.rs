@@ -1,12 +1,15 @@
 //! One core's machines, and the one place that knows them all: the dispatch.
 //!
-//! A drain is: step what happened, hand on what the machines said to each other, let sessions begin requests while the
-//! front admits them, then let the packer decide; again until nobody on this core has anything to say. What is for the
+//! A drain is: step what happened, hand on what the machines said to each other, let sessions begin requests that the
+//! core has room for, then let the packer decide; again until nobody on this core has anything to say. What is for the
 //! world is left in the turn's effects. Messages to this core never leave it, so with one core a produce is one drain
 //! up to its write and one after it.
 //!
+//! Room is of two kinds. Bytes in flight are the front's; memory of replies is counted here, and where clients that
+//! read nothing take it from others, they are closed (`crowding`).
+//!
 //! Invariants: a drain ends, because each round consumes a request, a message or an event, and requests are bounded by
-//! [`STEP_BUDGET`]; effects keep their order; nothing is begun once the broker stops.
+//! [`STEP_BUDGET`], large replies sooner; effects keep their order; nothing is begun once the broker stops.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -19,17 +22,18 @@ use apus_core::api::Broker;
 use apus_core::config::{Config, StorePlace};
 use apus_core::front::{self, Front, FrontSettings, RequestId};
 use apus_core::ids::{ConnectionId, CoreId, Ticket};
-use apus_core::limits::{REPLY_BYTES_SHORT, STEP_BUDGET};
+use apus_core::limits::{REPLY_BYTES_MAX, REPLY_BYTES_SHORT, REPLY_BYTES_STEP, STEP_BUDGET};
 use apus_core::message::{Answer, Began, Message};
 use apus_core::packer::{self, Packer, PackerConfig, PackerEvent};
 use apus_core::tail::{self, Tails};
 use apus_core::time::Instant;
 use apus_core::turn::{Effect, Event, Turn};
 use apus_core::world::StoreReply;
-use apus_net::session::{Next, Session, SessionSettings};
+use apus_net::session::{Need, Next, Room, Session, SessionSettings};
 use apus_net::wire::writer::Writer;
 use bytes::BytesMut;
 
+use crate::crowding::Crowding;
 use crate::watch::report::NodeGauges;
 
 /// What a node is told once.
@@ -90,7 +94,12 @@ pub struct Node {
     /// Connections that may have a request to begin.
     ready: BTreeSet<ConnectionId>,
     /// Connections that wait until the front admits more.
-    paused: BTreeSet<ConnectionId>,
+    held_in_flight: BTreeSet<ConnectionId>,
+    /// Connections that wait until there is memory for their replies.
+    held_replies: BTreeSet<ConnectionId>,
+    /// Bytes that sessions keep for their clients.
+    reply_bytes: u64,
+    crowding: Crowding,
     /// When connections are looked over for silence.
     sweep_at: Instant,
     wake_at: Instant,
@@ -133,7 +142,10 @@ impl Node {
             head,
             local: VecDeque::new(),
             ready: BTreeSet::new(),
-            paused: BTreeSet::new(),
+            held_in_flight: BTreeSet::new(),
+            held_replies: BTreeSet::new(),
+            reply_bytes: 0,
+            crowding: Crowding::default(),
             sweep_at: Instant::NEVER,
             wake_at: Instant::NEVER,
             stopping: false,
@@ -184,16 +196,16 @@ impl Node {
                 }
             }
             Event::Sent { connection, bytes } => {
-                if let Some(session) = self.sessions.get_mut(&connection) {
-                    session.sent(bytes, turn.now);
+                if self.on_session(connection, |session, _| session.sent(bytes, turn.now)).is_some() {
                     self.ready.insert(connection);
                 }
             }
             Event::Closed { connection } => {
                 turn.count.connections_closed += 1;
-                self.sessions.remove(&connection);
+                self.reply_bytes -= self.sessions.remove(&connection).map_or(0, |session| session.held_bytes());
                 self.ready.remove(&connection);
-                self.paused.remove(&connection);
+                self.held_in_flight.remove(&connection);
+                self.held_replies.remove(&connection);
                 self.front.closed(connection, turn);
             }
             Event::Message(message) => self.message(message, turn),
@@ -302,8 +314,9 @@ impl Node {
                 return;
             }
             for (id, response) in std::mem::take(&mut self.front.answers) {
-                if let Some(session) = self.sessions.get_mut(&id.connection) {
-                    session.answer(id.slot, response, &mut self.writer, turn);
+                let answer =
+                    |session: &mut Session, writer: &mut Writer| session.answer(id.slot, response, writer, turn);
+                if self.on_session(id.connection, answer).is_some() {
                     self.ready.insert(id.connection);
                 }
             }
@@ -321,51 +334,87 @@ impl Node {
                 head.packer.step(PackerEvent::DrainEnd, turn);
                 self.route(mark, turn);
             }
-            let more = budget > 0 && self.may_begin() && !self.ready.is_empty();
-            if self.local.is_empty() && !more {
+            if self.local.is_empty() && (budget == 0 || !self.may_begin()) {
                 break;
             }
         }
-        if self.may_begin() && !self.ready.is_empty() {
+        self.make_room(turn);
+        if self.may_begin() {
             turn.effect(Effect::Again);
         }
         self.end_if_stopped(turn);
         self.set_wake(turn);
     }
 
+    /// Steps a session, and keeps what it holds for its client in the books.
+    fn on_session<R>(
+        &mut self,
+        connection: ConnectionId,
+        step: impl FnOnce(&mut Session, &mut Writer) -> R,
+    ) -> Option<R> {
+        let session = self.sessions.get_mut(&connection)?;
+        let before = session.held_bytes();
+        let result = step(session, &mut self.writer);
+        self.reply_bytes = self.reply_bytes - before + session.held_bytes();
+        Some(result)
+    }
+
+    fn room(&self) -> Room {
+        Room {
+            in_flight: self.front.admits(),
+            replies: self.reply_bytes <= REPLY_BYTES_SHORT,
+            replies_to_readers: self.reply_bytes <= REPLY_BYTES_MAX,
+        }
+    }
+
+    /// Whether a connection may have a request that there is room for.
     fn may_begin(&self) -> bool {
-        !self.stopping && self.front.admits()
+        let Room { in_flight, replies, .. } = self.room();
+        let held = (in_flight && !self.held_in_flight.is_empty()) || (replies && !self.held_replies.is_empty());
+        !self.stopping && (held || !self.ready.is_empty())
     }
 
     fn begin_requests(&mut self, budget: &mut usize, turn: &mut Turn<'_>) {
-        if self.may_begin() {
-            self.ready.append(&mut self.paused);
+        let Room { in_flight, replies, .. } = self.room();
+        if in_flight {
+            self.ready.append(&mut self.held_in_flight);
         }
-        while *budget > 0 {
+        if replies {
+            self.ready.append(&mut self.held_replies);
+        }
+        while *budget > 0 && !self.stopping {
             let Some(connection) = self.ready.first().copied() else { return };
-            let Some(session) = self.sessions.get_mut(&connection) else {
-                self.ready.remove(&connection);
-                continue;
-            };
-            if self.stopping || !self.front.admits() {
-                self.ready.remove(&connection);
-                session.pause(turn);
-                self.paused.insert(connection);
-                continue;
-            }
             let mark = turn.effects.len();
-            match session.next(&mut self.writer, turn) {
-                Next::Request { slot, context, request, drained } => {
-                    *budget -= 1;
+            let room = self.room();
+            match self.on_session(connection, |session, writer| session.next(room, writer, turn)) {
+                Some(Next::Request { slot, context, request, drained }) => {
+                    let before = self.reply_bytes;
                     let id = RequestId { connection, slot };
                     self.front.request(id, &context, request, drained, turn);
                     self.route(mark, turn);
                     self.converse(turn);
+                    let replied = self.reply_bytes.saturating_sub(before);
+                    *budget = budget.saturating_sub(1 + (replied / REPLY_BYTES_STEP) as usize);
+                    continue;
                 }
-                Next::Idle | Next::Busy | Next::Closed => {
-                    self.ready.remove(&connection);
-                }
+                Some(Next::Held(Need::InFlight)) => drop(self.held_in_flight.insert(connection)),
+                Some(Next::Held(Need::Replies)) => drop(self.held_replies.insert(connection)),
+                Some(Next::Idle | Next::Busy | Next::Closed) | None => {}
             }
+            self.ready.remove(&connection);
+        }
+        if self.stopping {
+            for connection in std::mem::take(&mut self.ready) {
+                self.on_session(connection, |session, _| session.pause(turn));
+            }
+        }
+    }
+
+    /// Closes clients that read nothing, where they leave no memory for the replies of others.
+    fn make_room(&mut self, turn: &mut Turn<'_>) {
+        let waited_for = !self.held_replies.is_empty();
+        for connection in self.crowding.given_up(&self.sessions, self.reply_bytes, waited_for, turn.now) {
+            self.on_session(connection, |session, _| session.abandon(turn));
         }
     }
 
@@ -377,9 +426,11 @@ impl Node {
             head.coordinator.step(CoordinatorEvent::Wake, turn);
         }
         if self.sweep_at <= turn.now {
-            let unread: u64 = self.sessions.values().map(Session::unread_bytes).sum();
+            let short = self.reply_bytes > REPLY_BYTES_SHORT;
             for session in self.sessions.values_mut() {
-                session.wake(unread > REPLY_BYTES_SHORT, turn);
+                let before = session.held_bytes();
+                session.wake(short, turn);
+                self.reply_bytes = self.reply_bytes - before + session.held_bytes();
             }
             let next = turn.now + self.sweep_interval();
             self.sweep_at = if self.sessions.is_empty() { Instant::NEVER } else { next };
@@ -393,7 +444,7 @@ impl Node {
     }
 
     fn set_wake(&mut self, turn: &mut Turn<'_>) {
-        let mut at = self.front.deadline().min(self.sweep_at);
+        let mut at = self.front.deadline().min(self.sweep_at).min(self.crowding.deadline());
         if let Some(head) = &self.head {
             at = at.min(head.packer.deadline()).min(head.coordinator.deadline());
         }
@@ -438,6 +489,7 @@ impl Node {
         self.front.check();
         self.tails.check();
         self.sessions.values().for_each(Session::check);
+        assert!(self.reply_bytes == self.sessions.values().map(Session::held_bytes).sum::<u64>());
         if let Some(head) = &self.head {
             head.packer.check();
             head.coordinator.check();
@@ -456,7 +508,7 @@ impl Node {
     pub fn gauges(&self) -> NodeGauges {
         NodeGauges {
             connections: self.sessions.len() as u64,
-            unread_bytes: self.sessions.values().map(Session::unread_bytes).sum(),
+            unread_bytes: self.reply_bytes,
             front: self.front.gauges(),
             packer: self.head.as_ref().map(|head| head.packer.gauges()),
             is_writable: self.is_writable(),
@@ -476,3 +528,6 @@ impl Node {
         self.head.as_ref()?.coordinator.ledger()
     }
 }
+
+#[cfg(test)]
+mod tests;

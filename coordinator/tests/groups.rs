@@ -245,6 +245,24 @@ fn a_stable_group_carries_on_in_the_next_life() {
 }
 
 #[test]
+fn a_group_that_is_named_twice_is_told_of_once() {
+    let mut world = world(Durable::default(), None, &[]);
+    let topic = create(&mut world, "a", 1).expect("new");
+    assert_eq!(commit_as(&mut world, caller("g", NOBODY, -1), topic, &[(0, 1)]), Some(Ok(vec![Ok(())])));
+    let groups: Vec<Arc<str>> = ["g", "h", "g", "", "", "h"].map(Arc::from).into();
+    let describe = DescribeGroupsRequest { groups: groups.clone(), authorized_operations: false };
+    let Some(GroupAnswer::Describe(response)) = ask(&mut world, GroupAsk::Describe(describe)) else { panic!() };
+    let described: Vec<&str> = response.groups.iter().map(|group| &*group.group_id).collect();
+    assert_eq!(described, ["g", "h", ""]);
+    let Some(GroupAnswer::Delete(response)) = ask(&mut world, GroupAsk::Delete(DeleteGroupsRequest { groups })) else {
+        panic!()
+    };
+    let deleted: Vec<(&str, bool)> =
+        response.groups.iter().map(|group| (&*group.group_id, group.result.is_ok())).collect();
+    assert_eq!(deleted, [("g", true), ("h", false), ("", false)]);
+}
+
+#[test]
 fn operators_delete_groups_that_nobody_is_in() {
     let mut world = world(Durable::default(), None, &[]);
     let topic = create(&mut world, "a", 1).expect("new");

@@ -8,6 +8,10 @@ pub const MIB: u64 = 1 << 20;
 /// Events a core steps before it performs their effects: at ~1 us each, a drain stays far below the 1 ms preemption.
 pub const STEP_BUDGET: usize = 256;
 
+/// Reply bytes that weigh as much as another request in a drain, so that a drain ends after 1 MiB of them: Metadata of
+/// 20,000 partitions, half of that, takes milliseconds, and what is replied leaves only when the drain has ended.
+pub const REPLY_BYTES_STEP: u64 = 4 * KIB;
+
 /// Cores of a broker. Tickets and connection ids carry a core in 16 bits; 64 is a large machine already.
 pub const CORES_MAX: usize = 64;
 
@@ -161,18 +165,67 @@ pub const CONNECTION_REQUESTS_MAX: usize = 128;
 /// [`PARTITIONS_MAX`] topics or partitions has 64 bytes for each: a long name, or an entry of a Fetch (33).
 pub const REQUEST_BYTES_MAX: usize = 64 << 20;
 
-/// What the lists of one decoded request take, before it is answered: [`PARTITIONS_MAX`] entries of 64 bytes, the size
-/// of the largest that is worth naming so often. A list of empty names would take up to 24 times its bytes otherwise.
-pub const REQUEST_MEMORY_MAX: usize = 64 << 20;
+/// What one entry of a request's lists is taken to cost until its answer has left: decoded, in the core's words, answered
+/// in the core's words and in the schema's, and encoded. A name that is nobody's in Metadata takes ~240 bytes, a key of
+/// FindCoordinator that is refused with a sentence ~280.
+pub const ENTRY_BYTES: usize = 256;
+
+/// The same for an entry that is a number: a partition's index, ~190 bytes in OffsetFetch, of which a million must pass.
+pub const NUMBER_BYTES: usize = 128;
+
+/// What the lists of one request may cost at most: [`PARTITIONS_MAX`] entries of [`ENTRY_BYTES`] …
+pub const REQUEST_MEMORY_MAX: usize = 256 << 20;
+
+/// … and of a short request so much …
+pub const REQUEST_MEMORY_MIN: usize = 32 << 20;
+
+/// … and for each of its bytes so much more: entries of eight bytes, as names with their lengths are, always pass. Of
+/// shorter ones 130,000 do; more of them are no request of anybody's.
+pub const REQUEST_MEMORY_FACTOR: usize = 32;
+
+/// Resources of one DescribeConfigs or IncrementalAlterConfigs: 10,000 topics with 33 rows of ~130 bytes each are 43 MB
+/// while their answer is written. Kafka's tools name all topics at once.
+pub const REQUEST_RESOURCES_MAX: usize = 10_000;
+
+/// Bytes of one answer; one that would be longer closes its connection. The longest that is worth having is Metadata of
+/// [`PARTITIONS_MAX`] topics with one partition each and names of 80 letters; Fetch has [`FETCH_BYTES_MAX`] and 50
+/// bytes for each partition.
+pub const ANSWER_BYTES_MAX: usize = 128 << 20;
 
 /// Reply bytes of one connection that its client has not read; then reading stops.
 pub const CONNECTION_REPLY_BYTES_MAX: u64 = MIB;
 
-/// Reply bytes of a core that clients have not read, beyond which reply memory is short and stalled readers are closed.
+/// Reply bytes of a core that clients have not read, beyond which reply memory is short: no request begins whose answer
+/// may be large, and clients that read nothing are closed, after half a minute or, where others wait for their memory,
+/// after [`REPLY_STALL_MS_SHORT`]. What had begun before may still be answered, so that a core holds as much again at
+/// most, and one answer.
 pub const REPLY_BYTES_SHORT: u64 = 64 * MIB;
 
-/// What a connection's buffer starts at for a large frame; it doubles as bytes arrive.
-pub const RECEIVE_BYTES_FIRST: usize = 1 << 20;
+/// Reply bytes of a core beyond which clients that read nothing are closed early whether others wait or not.
+pub const REPLY_BYTES_MAX: u64 = 2 * REPLY_BYTES_SHORT;
+
+/// Where clients are closed early, there is room for others when so much is left.
+pub const REPLY_BYTES_EASED: u64 = REPLY_BYTES_SHORT / 2;
+
+/// How long a client may read nothing while others wait for the memory of its replies: a pause of its collector passes.
+pub const REPLY_STALL_MS_SHORT: u64 = 1_000;
+
+/// How long a client must have read its replies at once before it counts as one that reads: such a one is answered up to
+/// [`REPLY_BYTES_MAX`], so that strangers who come to read nothing do not keep it waiting.
+pub const READER_MS_MIN: u64 = 10_000;
+
+/// A request of at most this, of an API whose answers follow from what is asked, is answered however short memory is.
+pub const REQUEST_BYTES_SMALL: usize = 64 << 10;
+
+/// What a connection's buffer starts at for a large frame. Huge pages make all of it resident: ten thousand connections
+/// that send a length and no more would take 10 GB of a megabyte each, and take 40 MB.
+pub const RECEIVE_BYTES_FIRST: usize = 4 << 10;
+
+/// Then there is room for so many times what has come, so that little of it is moved …
+pub const RECEIVE_FACTOR: usize = 16;
+
+/// … up to this; then the buffer doubles as bytes arrive.
+pub const RECEIVE_BYTES_STEP: usize = 1 << 20;
 
 /// Partitions that one fetch locates at a time; the others are first in the next one. Look-ups of offsets ask for as
 /// many at a time, and for the others when these are answered.
@@ -213,7 +266,9 @@ pub const UPLOADS_MAX: usize = 64;
 pub const PACK_WINDOW: u64 = 64;
 
 const _: () = assert!(REQUEST_BYTES_MAX as u64 >= PARTITIONS_MAX * 64);
-const _: () = assert!(REQUEST_MEMORY_MAX as u64 >= PARTITIONS_MAX * 64);
+const _: () = assert!(REQUEST_MEMORY_MAX as u64 >= PARTITIONS_MAX * ENTRY_BYTES as u64);
+const _: () = assert!(ANSWER_BYTES_MAX as u64 > FETCH_BYTES_MAX + PARTITIONS_MAX * 50);
+const _: () = assert!(ANSWER_BYTES_MAX < i32::MAX as usize);
 const _: () = assert!(INLINE_BYTES_MAX <= GROUP_BYTES_MAX);
 const _: () = assert!(
     PACK_BATCHES_MAX as u64 * COMMIT_BATCH_BYTES_MAX + INLINE_BYTES_MAX + COMMAND_HEAD_BYTES_MAX <= COMMAND_BYTES_MAX

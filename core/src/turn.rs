@@ -127,6 +127,11 @@ pub enum Effect {
         /// Which.
         connection: ConnectionId,
     },
+    /// Close the connection now, and give up what was replied and not sent; the reason was noted.
+    Abandon {
+        /// Which.
+        connection: ConnectionId,
+    },
     /// Ask the store; answered by `Event::Stored`.
     Store {
         /// Comes back.

@@ -6,6 +6,8 @@
 //!
 //! A size is checked before the checksum is computed, so a refusal is cheap.
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
 
 use crate::batch::{
@@ -92,11 +94,11 @@ pub fn check_batch(bytes: &Bytes, rules: &BatchRules) -> Result<BatchFacts, Refu
     Ok(BatchFacts::of(&header, bytes.len()))
 }
 
-fn invalid(message: impl Into<String>) -> Refused {
+fn invalid(message: impl Into<Cow<'static, str>>) -> Refused {
     Refused::new(Refusal::InvalidRecord, message)
 }
 
-fn corrupt(message: impl Into<String>) -> Refused {
+fn corrupt(message: impl Into<Cow<'static, str>>) -> Refused {
     Refused::new(Refusal::CorruptMessage, message)
 }
 

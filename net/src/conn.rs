@@ -10,7 +10,7 @@
 //! for it.
 //!
 //! **Ending.** Whoever ends it, `Event::Closed` comes once and is the last event. What was replied before is sent
-//! first, for at most [`FLUSH_MAX`]; a connection that we close is read and ignored for [`LINGER_MAX`] more, so that
+//! first, for at most [`FLUSH_MAX`], unless it is abandoned; a connection that we close is read and ignored for [`LINGER_MAX`] more, so that
 //! the reset for unread bytes does not overtake the last reply. A client that closes its sending side is taken to
 //! have left, as Kafka does, but is sent what was already replied.
 
@@ -25,7 +25,6 @@ use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
 use apus_core::ids::ConnectionId;
-use apus_core::limits::RECEIVE_BYTES_FIRST;
 use apus_core::turn::Event;
 use bytes::{Buf, Bytes, BytesMut};
 use futures_lite::future::{self, poll_fn};
@@ -34,7 +33,7 @@ use glommio::net::TcpStream;
 use glommio::timer::Timer;
 
 use crate::listener::Accepted;
-use crate::sys;
+use crate::{session, sys};
 
 /// What is read at once through the core's buffer, and copied.
 const SMALL_BYTES: usize = 16 << 10;
@@ -173,6 +172,18 @@ impl<H: Host> Connections<H> {
         }
     }
 
+    /// Ends it without waiting until what was replied is sent. A task that waits for the socket hears of it when that
+    /// is shut down.
+    pub fn abandon(&self, id: ConnectionId) {
+        if let Some(connection) = self.open.borrow().get(&id) {
+            connection.broken.set(true);
+            if !connection.writing.get() {
+                connection.outbox.borrow_mut().clear();
+            }
+            connection.wake_reader();
+        }
+    }
+
     /// Ends all of them.
     pub fn close_all(&self) {
         for connection in self.open.borrow().values() {
@@ -271,7 +282,7 @@ impl Connection {
 
     fn receive_direct(&self, buffer: &mut BytesMut, missing: usize) -> io::Result<usize> {
         if buffer.capacity() == buffer.len() {
-            buffer.reserve(missing.min(buffer.len().max(RECEIVE_BYTES_FIRST)));
+            buffer.reserve(missing.min(session::room(buffer.len())));
         }
         let room = missing.min(buffer.capacity() - buffer.len());
         let result = sys::receive(self.stream.borrow().as_raw_fd(), buffer, missing);

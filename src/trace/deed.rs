@@ -8,7 +8,7 @@
 //!
 //! | field | |
 //! | --- | --- |
-//! | what | u8: 0 reply, 1 close, 2 put, 3 get, 4 block, 5 head, 6 list, 7 delete, 8 disk list, 9 disk read, 10 disk create, 11 disk write, 12 disk remove, 13 serve, 14 stopped, 15 halt |
+//! | what | u8: 0 reply, 1 close, 2 put, 3 get, 4 block, 5 head, 6 list, 7 delete, 8 disk list, 9 disk read, 10 disk create, 11 disk write, 12 disk remove, 13 serve, 14 stopped, 15 halt, 16 abandon |
 //! | who | u64: the connection or the ticket, else 0 |
 //! | place | text: the object's name or prefix, the segment and position, else empty |
 //! | bytes, checksum | u64, u32: of what is sent or written, else 0 |
@@ -22,7 +22,7 @@ use crc_fast::{CrcAlgorithm, Digest};
 
 use super::stored::Stored;
 
-const NAMES: [&str; 16] = [
+const NAMES: [&str; 17] = [
     "reply",
     "close",
     "put",
@@ -39,6 +39,7 @@ const NAMES: [&str; 16] = [
     "serve",
     "stopped",
     "halt",
+    "abandon",
 ];
 
 /// One thing that came of a turn.
@@ -59,6 +60,7 @@ impl Deed {
         match effect {
             Effect::Reply { connection, pieces } => Some(Deed { what: 0, who: connection.0, ..Deed::of_bytes(pieces) }),
             Effect::Close { connection } => plain(1, connection.0),
+            Effect::Abandon { connection } => plain(16, connection.0),
             Effect::Store { ticket, request } => Some(Deed { who: ticket.0, ..Deed::of_store(request) }),
             Effect::Disk { ticket, request } => Some(Deed { who: ticket.0, ..Deed::of_disk(request) }),
             Effect::Serve { .. } => plain(13, 0),

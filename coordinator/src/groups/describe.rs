@@ -11,6 +11,10 @@ use super::group::Group;
 use crate::command::StoredGroup;
 use crate::ledger::Ledger;
 
+/// The states that a group which is there may be in.
+const STATES: [GroupState; 4] =
+    [GroupState::Empty, GroupState::PreparingRebalance, GroupState::CompletingRebalance, GroupState::Stable];
+
 pub(super) fn list(
     live: &BTreeMap<Arc<str>, Group>,
     states: &[Arc<str>],
@@ -23,6 +27,8 @@ pub(super) fn list(
     if !wanted(types, GROUP_TYPE) {
         return Vec::new();
     }
+    // Compared once with what may be a million words, and not once a group.
+    let shown: Vec<GroupState> = STATES.into_iter().filter(|state| wanted(states, state.name())).collect();
     let entry = |id: &Arc<str>, protocol_type: &Option<Arc<str>>, state| ListedGroup {
         group_id: Arc::clone(id),
         protocol_type: protocol_type.clone().unwrap_or_default(),
@@ -31,22 +37,19 @@ pub(super) fn list(
     let silent = ledger.groups_behind(None).filter(|stored| !live.contains_key(&stored.id));
     let silent = silent.map(|stored| entry(&stored.id, &stored.protocol_type, GroupState::Empty));
     let lively = live.values().map(|group| entry(&group.id, &group.protocol_type, group.state));
-    let mut listed: Vec<ListedGroup> =
-        silent.chain(lively).filter(|group| wanted(states, group.state.name())).collect();
+    let mut listed: Vec<ListedGroup> = silent.chain(lively).filter(|group| shown.contains(&group.state)).collect();
     listed.sort_by(|earlier, later| earlier.group_id.cmp(&later.group_id));
     listed
 }
 
 pub(super) fn counts(live: &BTreeMap<Arc<str>, Group>, ledger: &Ledger) -> BTreeMap<&'static str, u64> {
-    use GroupState::{CompletingRebalance, Empty, PreparingRebalance, Stable};
-    let states = [Empty, PreparingRebalance, CompletingRebalance, Stable];
-    let mut counts: BTreeMap<&'static str, u64> = states.map(|state| (state.name(), 0)).into();
+    let mut counts: BTreeMap<&'static str, u64> = STATES.map(|state| (state.name(), 0)).into();
     let mut silent = ledger.group_count();
     for group in live.values() {
         *counts.entry(group.state.name()).or_default() += 1;
         silent -= u64::from(ledger.group(&group.id).is_some());
     }
-    *counts.entry(Empty.name()).or_default() += silent;
+    *counts.entry(GroupState::Empty.name()).or_default() += silent;
     counts
 }
 

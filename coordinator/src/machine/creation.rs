@@ -126,7 +126,7 @@ mod tests {
 
     fn refused(topic: &NewTopic) -> (Refusal, String) {
         let refused = plan(topic, &node()).expect_err("it is refused");
-        (refused.refusal, refused.message)
+        (refused.refusal, refused.message.into_owned())
     }
 
     #[test]

@@ -3,6 +3,8 @@
 //! Room in the journal is promised before a group is stepped, so that whatever comes of it can be stored: a question
 //! waits for a segment whole, or is refused whole.
 
+use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use apus_core::api::{
@@ -118,7 +120,7 @@ impl Leader {
                 GroupAnswer::List(ListGroupsResponse { result: Ok(listed) })
             }
             GroupAsk::Describe(request) => GroupAnswer::Describe(DescribeGroupsResponse {
-                groups: request.groups.iter().map(|id| groups.describe(id, &self.ledger)).collect(),
+                groups: once(&request.groups).map(|id| groups.describe(id, &self.ledger)).collect(),
                 authorized_operations: request.authorized_operations,
             }),
             GroupAsk::Delete(request) => GroupAnswer::Delete(self.delete_groups(request, turn)),
@@ -166,12 +168,12 @@ impl Leader {
     /// Groups without members go, each with its offsets.
     fn delete_groups(&mut self, request: DeleteGroupsRequest, turn: &mut Turn) -> DeleteGroupsResponse {
         let mut groups = Vec::with_capacity(request.groups.len());
-        for group_id in request.groups {
+        for group_id in once(&request.groups).cloned() {
             let forgotten = self.membership.groups.forget(&group_id, &self.ledger);
             let result = forgotten.map_err(|refusal| {
                 let message = match refusal {
-                    Refusal::NonEmptyGroup => "The group is not empty.".to_owned(),
-                    _ => format!("Group {group_id} not found."),
+                    Refusal::NonEmptyGroup => Cow::Borrowed("The group is not empty."),
+                    _ => Cow::Owned(format!("Group {group_id} not found.")),
                 };
                 Refused::new(refusal, message)
             });
@@ -202,6 +204,12 @@ impl Leader {
             self.finish_step(&id, said, turn);
         }
     }
+}
+
+/// Each group once, where it stands first: a letter may stand for a thousand members.
+fn once(groups: &[Arc<str>]) -> impl Iterator<Item = &Arc<str>> {
+    let mut seen = BTreeSet::new();
+    groups.iter().filter(move |id| seen.insert(*id))
 }
 
 fn join_bytes(request: &JoinGroupRequest) -> u64 {

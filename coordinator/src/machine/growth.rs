@@ -152,7 +152,7 @@ mod tests {
         let assignments =
             assignments.map(|all| all.into_iter().map(|brokers| brokers.into_iter().map(BrokerId).collect()).collect());
         let wanted = TopicGrowth { name: "t".into(), partitions, assignments };
-        added(&wanted, &topic).map_err(|refused| (refused.refusal, refused.message))
+        added(&wanted, &topic).map_err(|refused| (refused.refusal, refused.message.into_owned()))
     }
 
     #[test]

@@ -30,7 +30,7 @@ pub struct DescribeResource {
 /// The configs.
 #[derive(Clone, Debug)]
 pub struct DescribeConfigsResponse {
-    /// In the request's order.
+    /// In the request's order, each once.
     pub resources: Vec<DescribedResource>,
     /// As asked.
     pub synonyms: bool,
@@ -45,8 +45,8 @@ pub struct DescribedResource {
     pub kind: i8,
     /// As asked.
     pub name: Arc<str>,
-    /// The rows, or why not.
-    pub result: Result<Vec<ConfigRow>, Refused>,
+    /// The rows, or why not. Resources whose settings are the same share them.
+    pub result: Result<Arc<[ConfigRow]>, Refused>,
 }
 
 /// Kafka's number of the resources that are topics.

@@ -144,7 +144,7 @@ mod tests {
         changes: &[ConfigChange],
     ) -> Result<Vec<(String, String)>, (Refusal, String)> {
         let altered = alter_topic(&map(overrides), changes, &broker(""));
-        altered.map(|map| map.into_iter().collect()).map_err(|refused| (refused.refusal, refused.message))
+        altered.map(|map| map.into_iter().collect()).map_err(|refused| (refused.refusal, refused.message.into_owned()))
     }
 
     fn pairs(pairs: &[(&str, &str)]) -> Result<Vec<(String, String)>, (Refusal, String)> {

@@ -3,6 +3,7 @@
 //! Kafka can change more. A key is dynamic here where the change takes effect at once; any other is refused in the words
 //! in which Kafka refuses those that it reads at its start.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use super::alter::{self, ConfigChange};
@@ -80,7 +81,7 @@ pub fn alter_broker(
     Ok(altered)
 }
 
-fn invalid(message: String) -> Refused {
+fn invalid(message: impl Into<Cow<'static, str>>) -> Refused {
     Refused::new(Refusal::InvalidRequest, message)
 }
 
@@ -122,7 +123,7 @@ mod tests {
     fn message(changes: &[ConfigChange]) -> String {
         let refused = alter_broker(&BTreeMap::new(), changes).expect_err("it is refused");
         assert_eq!(refused.refusal, Refusal::InvalidRequest);
-        refused.message
+        refused.message.into_owned()
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! A topic's settings, resolved: what the broker acts on.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use super::broker::Config;
@@ -95,7 +96,7 @@ impl TopicConfig {
     }
 }
 
-fn invalid(message: impl Into<String>) -> Refused {
+fn invalid(message: impl Into<Cow<'static, str>>) -> Refused {
     Refused::new(Refusal::InvalidConfig, message)
 }
 
@@ -224,7 +225,7 @@ mod tests {
     fn resolve(overrides: &[(&str, &str)]) -> Result<TopicConfig, String> {
         TopicConfig::resolve(&map(overrides), &broker("")).map_err(|refused| {
             assert_eq!(refused.refusal, Refusal::InvalidConfig);
-            refused.message
+            refused.message.into_owned()
         })
     }
 

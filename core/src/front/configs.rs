@@ -1,4 +1,10 @@
 //! DescribeConfigs: from the configuration tables and the core's replica of the topics.
+//!
+//! An entry of five bytes asks for every row of a broker, so what stands twice in a request is answered once: clients
+//! keep answers by resource. Topics without settings of their own, which most are, share one set of rows.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use super::{Front, RequestId};
 use crate::api::{
@@ -11,10 +17,14 @@ use crate::topic_name;
 
 impl Front {
     pub(super) fn describe_configs(&mut self, id: RequestId, request: &DescribeConfigsRequest) {
-        let resources = request.resources.iter().map(|resource| DescribedResource {
+        let mut seen = BTreeSet::new();
+        let mut shared = Shared::default();
+        let once =
+            request.resources.iter().filter(|resource| seen.insert((resource.kind, &resource.name, &resource.keys)));
+        let resources = once.map(|resource| DescribedResource {
             kind: resource.kind,
             name: resource.name.clone(),
-            result: self.rows(resource).map(|rows| chosen(rows, resource)),
+            result: self.rows(resource, &mut shared).map(|rows| chosen(rows, resource)),
         });
         let resources = resources.collect();
         let response =
@@ -22,17 +32,22 @@ impl Front {
         self.answer(id, Response::DescribeConfigs(response));
     }
 
-    fn rows(&self, resource: &DescribeResource) -> Result<Vec<ConfigRow>, Refused> {
+    fn rows<'a>(&'a self, resource: &DescribeResource, shared: &mut Shared<'a>) -> Result<Arc<[ConfigRow]>, Refused> {
         match resource.kind {
             TOPIC_RESOURCE => {
                 topic_name::check(&resource.name)?;
                 let topic = self.catalog.find(&TopicRef::Name(resource.name.clone()));
                 let topic = topic.ok_or(Refusal::UnknownTopicOrPartition)?;
-                config::describe_topic(&topic.overrides, &self.settings.config)
+                if let Some(rows) = shared.get(&topic.overrides) {
+                    return Ok(Arc::clone(rows));
+                }
+                let rows: Arc<[ConfigRow]> = config::describe_topic(&topic.overrides, &self.settings.config)?.into();
+                shared.insert(&topic.overrides, Arc::clone(&rows));
+                Ok(rows)
             }
-            BROKER_RESOURCE if resource.name.is_empty() => Ok(config::describe_brokers(&self.settings.config)),
+            BROKER_RESOURCE if resource.name.is_empty() => Ok(config::describe_brokers(&self.settings.config).into()),
             BROKER_RESOURCE if *resource.name == *self.settings.broker.0.to_string() => {
-                Ok(config::describe_broker(&self.settings.config))
+                Ok(config::describe_broker(&self.settings.config).into())
             }
             BROKER_RESOURCE => {
                 let (broker, name) = (self.settings.broker, &resource.name);
@@ -44,9 +59,49 @@ impl Front {
     }
 }
 
-fn chosen(mut rows: Vec<ConfigRow>, resource: &DescribeResource) -> Vec<ConfigRow> {
-    if let Some(keys) = &resource.keys {
-        rows.retain(|row| keys.iter().any(|key| **key == *row.name));
+/// The rows of topics, by the settings that these have of their own.
+type Shared<'a> = BTreeMap<&'a BTreeMap<String, String>, Arc<[ConfigRow]>>;
+
+fn chosen(rows: Arc<[ConfigRow]>, resource: &DescribeResource) -> Arc<[ConfigRow]> {
+    let Some(keys) = &resource.keys else { return rows };
+    let keys: BTreeSet<&str> = keys.iter().map(|key| &**key).collect();
+    rows.iter().filter(|row| keys.contains(row.name)).cloned().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::Broker;
+    use crate::config::{Config, Host};
+    use crate::front::FrontSettings;
+    use crate::ids::{BrokerId, ConnectionId, CoreId};
+
+    #[test]
+    fn a_resource_is_described_once() {
+        let config = Config::load(&[], &Host { name: "host".to_owned(), cpus: 2 }).expect("defaults are valid");
+        let mut front = Front::new(FrontSettings {
+            core: CoreId(0),
+            cores: 1,
+            broker: BrokerId(1),
+            config: Arc::new(config),
+            advertised: vec![Broker { id: BrokerId(1), host: "host".into(), port: 9092, rack: None }],
+            inflight_bytes_max: 1,
+            hot_bytes_max: 1,
+            warm: false,
+        });
+        let resource = |name: &str, keys: Option<&[&str]>| DescribeResource {
+            kind: BROKER_RESOURCE,
+            name: name.into(),
+            keys: keys.map(|keys| keys.iter().map(|key| (*key).into()).collect()),
+        };
+        let mut resources = vec![resource("1", None); 1_000];
+        resources.extend([resource("1", Some(&["cores", "no.such.key"])), resource("2", None), resource("2", None)]);
+        let request = DescribeConfigsRequest { resources, synonyms: false, documentation: false };
+        front.describe_configs(RequestId { connection: ConnectionId(1), slot: 0 }, &request);
+        let [(_, Response::DescribeConfigs(response))] = &front.answers[..] else { panic!("one answer") };
+        let rows: Vec<Option<usize>> =
+            response.resources.iter().map(|resource| resource.result.as_ref().ok().map(|rows| rows.len())).collect();
+        let [Some(all), Some(1), None] = rows[..] else { panic!("{rows:?}") };
+        assert!(all > 1);
     }
-    rows
 }

@@ -1,6 +1,9 @@
 //! OffsetCommit and OffsetFetch: topics are resolved here, so that the coordinator hears of ids only; its answers are
 //! put back to the names or ids, and into the order, of the request.
 
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
 use super::groups::Waiting;
 use super::{Front, RequestId};
 use crate::api::{
@@ -69,7 +72,11 @@ impl Front {
 
     pub(super) fn offset_fetch(&mut self, id: RequestId, request: OffsetFetchRequest, turn: &mut Turn<'_>) {
         let OffsetFetchRequest { groups, require_stable, by_id } = request;
-        let (asks, groups) = groups.into_iter().map(|group| self.resolve(group)).unzip();
+        // All that a group has is told once: its name may stand for a million offsets.
+        let mut whole = BTreeSet::new();
+        let groups =
+            groups.into_iter().filter(|group| group.topics.is_some() || whole.insert(Arc::clone(&group.group_id)));
+        let (asks, groups) = groups.map(|group| self.resolve(group)).unzip();
         let ask = GroupAsk::Fetch(FetchOffsets { groups: asks, require_stable });
         self.ask_group(id, Waiting::Fetch(Fetching { by_id, groups }), ask, turn);
     }

@@ -85,8 +85,8 @@ impl Front {
             CoordinatorKind::Share => {
                 Err(Refused::new(Refusal::InvalidRequest, "Share groups are not supported by this broker."))
             }
-            CoordinatorKind::Unknown(kind) => {
-                Err(Refused::new(Refusal::InvalidRequest, format!("There is no coordinator of type {kind}.")))
+            CoordinatorKind::Unknown(_) => {
+                Err(Refused::new(Refusal::InvalidRequest, "There is no coordinator of this type."))
             }
         };
         let coordinators = request.keys.into_iter().map(|key| FoundCoordinator { key, result: result.clone() });

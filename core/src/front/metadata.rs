@@ -1,4 +1,7 @@
 //! Metadata and DescribeCluster: answered from the core's own replica; only the creation of a missing topic asks.
+//!
+//! What a request names twice is told once, as by Kafka, where they are a set: a name of six bytes may stand for
+//! megabytes of partitions.
 
 use std::sync::Arc;
 
@@ -8,6 +11,7 @@ use crate::api::{
     Broker, Context, CreateTopicsRequest, DescribeClusterRequest, DescribeClusterResponse, MetadataOperations,
     MetadataPartition, MetadataRequest, MetadataResponse, MetadataTopic, NewTopic, Response, TopicRef,
 };
+use crate::batch::crc32c;
 use crate::catalog::{Topic, unknown};
 use crate::error::{Refusal, Refused};
 use crate::ids::{BrokerId, Uuid};
@@ -38,7 +42,7 @@ impl Front {
         turn: &mut Turn<'_>,
     ) {
         let (listener, operations) = (context.listener, request.operations);
-        let Some(topics) = request.topics else {
+        let Some(topics) = request.topics.map(named_once) else {
             let described = self.catalog.topics().map(|topic| self.describe(topic)).collect();
             return self.answer_metadata(id, listener, described, operations);
         };
@@ -151,6 +155,28 @@ impl Front {
     }
 }
 
+/// Each topic once, in the order in which they are named first. A million of them are compared by 4 bytes each: by
+/// their names, spread over the heap, it would take a second.
+fn named_once(mut topics: Vec<TopicRef>) -> Vec<TopicRef> {
+    let hash = |topic: &TopicRef| match topic {
+        TopicRef::Name(name) => crc32c(name.as_bytes()),
+        TopicRef::Id(id) => crc32c(&id.0),
+    };
+    let mut order: Vec<(u32, u32)> = (0..).zip(&topics).map(|(at, topic)| (hash(topic), at)).collect();
+    order.sort_unstable_by(|(left_hash, left), (right_hash, right)| {
+        let by_name = || topics[*left as usize].cmp(&topics[*right as usize]);
+        left_hash.cmp(right_hash).then_with(by_name).then(left.cmp(right))
+    });
+    let mut repeated = vec![false; topics.len()];
+    for pair in order.windows(2) {
+        let [first, second] = [pair[0].1 as usize, pair[1].1 as usize];
+        repeated[second] = topics[first] == topics[second];
+    }
+    let mut repeated = repeated.into_iter();
+    topics.retain(|_| !repeated.next().expect("one for each"));
+    topics
+}
+
 /// A topic that is not there.
 pub(super) fn missing(topic: &TopicRef) -> MetadataTopic {
     let (refusal, name, id) = match topic {
@@ -204,5 +230,15 @@ mod tests {
             let Some((_, Response::DescribeCluster(response))) = front.answers.pop() else { panic!("no answer") };
             assert_eq!(response.authorized_operations, expected);
         }
+    }
+
+    #[test]
+    fn what_is_named_twice_is_told_once_where_it_stood_first() {
+        let name = |name: &str| TopicRef::Name(name.into());
+        let id = |byte| TopicRef::Id(Uuid([byte; 16]));
+        let named = vec![name("b"), id(1), name("a"), name("b"), id(2), id(1), name("b"), name("c")];
+        assert_eq!(named_once(named), [name("b"), id(1), name("a"), id(2), name("c")]);
+        assert_eq!(named_once(Vec::new()), []);
+        assert_eq!(named_once(vec![name(""); 1_000]), [name("")]);
     }
 }

@@ -17,7 +17,8 @@ impl Front {
         let response = match &request.cursor {
             Some(cursor) if cursor.partition < 0 => {
                 let refused = |name: &Arc<str>| self.refuse_topic(name, Refusal::InvalidRequest);
-                DescribeTopicPartitionsResponse { topics: request.topics.iter().map(refused).collect(), next: None }
+                let named: BTreeSet<&Arc<str>> = request.topics.iter().collect();
+                DescribeTopicPartitionsResponse { topics: named.into_iter().map(refused).collect(), next: None }
             }
             _ => self.page(request),
         };

@@ -12,6 +12,9 @@
 //!
 //! (b) and (c) do not hold for a pack that fills so fast that it will reach its target within its linger (`flow`).
 //!
+//! Uploads are bounded; what cannot leave stays in the open pack, which the bytes that fronts may have in flight bound
+//! (`diskless.inflight.bytes`): nobody needs to be told to stop reading.
+//!
 //! A flush that is small enough rides in the journal where that is allowed; any other is one object, and under (b) to
 //! (e) it spends a token of the put rate (`pace`). A flush that is due and has no token waits for the next one.
 //!
@@ -209,12 +212,6 @@ impl Packer {
             Some(since) => since.after_ms(self.config.linger_ms_max).max(self.resume_at),
             None => Instant::NEVER,
         }
-    }
-
-    /// No further upload may start and the open pack has reached its target: fronts stop reading produce requests.
-    #[must_use]
-    pub fn full(&self) -> bool {
-        self.open.is_full(self.config.pack_bytes_target) && !self.may_upload()
     }
 
     /// Nothing is open and nothing is undecided.

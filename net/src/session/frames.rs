@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-use apus_core::limits::{RECEIVE_BYTES_FIRST, REQUEST_BYTES_MAX};
+use apus_core::limits::{RECEIVE_BYTES_FIRST, RECEIVE_BYTES_STEP, RECEIVE_FACTOR, REQUEST_BYTES_MAX};
 use bytes::{Bytes, BytesMut};
 
 use crate::wire::keys::ApiKey;
@@ -66,15 +66,14 @@ impl Frames {
     }
 
     /// The buffer to append to, and how many bytes the frame under way still lacks (0: no frame has begun, or all of
-    /// it is there). There is room for as many, or for as many again as have come, but at least for
-    /// [`RECEIVE_BYTES_FIRST`].
+    /// it is there). There is room for as many, or for what [`room`] says.
     pub fn buffer(&mut self) -> (&mut BytesMut, usize) {
         let missing = match self.length() {
             Ok(Some(bytes)) => bytes.saturating_sub(self.buffer.len()),
             Ok(None) | Err(_) => 0,
         };
         if self.buffer.capacity() == self.buffer.len() {
-            self.buffer.reserve(missing.min(RECEIVE_BYTES_FIRST.max(self.buffer.len())));
+            self.buffer.reserve(missing.min(room(self.buffer.len())));
         }
         (&mut self.buffer, missing)
     }
@@ -106,6 +105,12 @@ impl Frames {
         Ok(Some(LENGTH_BYTES + bytes))
     }
 
+    /// The key of the frame under way, where that has come.
+    pub fn code(&self) -> Option<i16> {
+        let code = self.buffer.get(LENGTH_BYTES..)?.first_chunk()?;
+        Some(i16::from_be_bytes(*code))
+    }
+
     /// The next frame, with its length, if all of it has come.
     pub fn peek(&self) -> Result<Option<&[u8]>, Unwanted> {
         let whole = self.length()?;
@@ -127,6 +132,12 @@ impl Frames {
     }
 }
 
+/// How many bytes of a large frame there is room for, beside those that have come: for few while few have, because a
+/// length alone is no promise; for many times as many then, so that little is moved; and at last for as many.
+pub(crate) fn room(received: usize) -> usize {
+    (RECEIVE_FACTOR * received).clamp(RECEIVE_BYTES_FIRST, RECEIVE_BYTES_STEP).max(received)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -144,13 +155,14 @@ mod tests {
                 break;
             }
             spare.push(buffer.capacity());
-            assert!(buffer.capacity() <= 2 * buffer.len().max(RECEIVE_BYTES_FIRST) + 64);
+            let fair = (RECEIVE_FACTOR * buffer.len()).min(RECEIVE_BYTES_STEP.max(buffer.len()));
+            assert!(buffer.capacity() <= buffer.len() + fair.max(RECEIVE_BYTES_FIRST) + 64);
             let room = (buffer.capacity() - buffer.len()).min(missing);
             assert!(room > 0);
             buffer.resize(buffer.len() + room, 0); // Zeros are the key of Produce.
         }
         spare.dedup();
-        assert!(spare.len() < 10, "it doubles: {spare:?}");
+        assert!(spare.len() < 12, "it doubles: {spare:?}");
         assert_eq!(frames.peek().expect("sound").expect("whole").len(), 90 << 20);
         assert_eq!(frames.take(90 << 20).len(), 90 << 20);
         assert_eq!(frames.buffer.capacity(), 0);

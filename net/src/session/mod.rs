@@ -11,6 +11,8 @@
 //!   many replies unread, or [`CONNECTION_REPLY_BYTES_MAX`](apus_core::limits::CONNECTION_REPLY_BYTES_MAX) of them, no
 //!   further request begins. Then the socket is not read, so a client that does not read cannot make us hold more.
 //! - ApiVersions never leaves the session.
+//! - What the core has no room for is held back by its kind ([`Need`]): a connection whose next request is a Produce
+//!   waits for bytes in flight, one whose next answer may be large waits for memory of replies. Members of groups go on.
 //! - Bytes that are no request, and requests that are not served, close the connection, as Kafka does.
 //!
 //! Loss: with the connection everything here is gone; answers that still come are dropped.
@@ -28,6 +30,7 @@ use std::time::Duration;
 use apus_core::api::{Context, Request, Response};
 use apus_core::error::Refusal;
 use apus_core::ids::ConnectionId;
+use apus_core::limits::{READER_MS_MIN, REPLY_STALL_MS_SHORT, REQUEST_BYTES_SMALL};
 use apus_core::time::Instant;
 use apus_core::turn::{Effect, Level, Turn};
 use bytes::{Bytes, BytesMut};
@@ -36,10 +39,11 @@ use crate::wire::api_versions::{Feature, Identity, encode_api_versions, encode_u
 use crate::wire::header::{Reject, RequestHeader};
 use crate::wire::keys::ApiKey;
 use crate::wire::request::{Call, decode_request};
-use crate::wire::response::encode_response;
+use crate::wire::response::{Encoded, encode_response};
 use crate::wire::writer::{Frame, Writer};
 
 use frames::Frames;
+pub(crate) use frames::room;
 use replies::{Answer, Asked, Replies};
 
 /// Where reply memory is short, a client that reads nothing for so long is closed.
@@ -62,6 +66,35 @@ pub struct SessionSettings {
     pub principal: Arc<str>,
 }
 
+/// What a request needs of its core before it may begin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Need {
+    /// Bytes in flight: it brings records.
+    InFlight,
+    /// Memory of replies: its answer may be large.
+    Replies,
+}
+
+/// What a core has room for.
+#[derive(Clone, Copy, Debug)]
+pub struct Room {
+    /// Bytes in flight.
+    pub in_flight: bool,
+    /// Memory of replies.
+    pub replies: bool,
+    /// Memory of replies to clients that are known to read them: a crowd of strangers that read nothing leaves them some.
+    pub replies_to_readers: bool,
+}
+
+impl Room {
+    fn has(self, need: Need, is_reader: bool) -> bool {
+        match need {
+            Need::InFlight => self.in_flight,
+            Need::Replies => self.replies || (is_reader && self.replies_to_readers),
+        }
+    }
+}
+
 /// What a session has next.
 #[derive(Debug)]
 pub enum Next {
@@ -80,6 +113,8 @@ pub enum Next {
     Idle,
     /// A request may have come, but none begins before an answer or a read of the client's.
     Busy,
+    /// A request has come that the core has no room for.
+    Held(Need),
     /// The connection is closed or closing.
     Closed,
 }
@@ -95,8 +130,14 @@ pub struct Session {
     context: Arc<Context>,
     /// The last thing that the client did: sent or read bytes.
     active: Instant,
+    /// When it last read a part of its replies, or was given the first one that it has not read.
+    took: Instant,
+    /// When it was accepted, or last took long to read.
+    reader_since: Instant,
     reading: bool,
     closed: bool,
+    /// Its replies are given up.
+    abandoned: bool,
 }
 
 impl Session {
@@ -119,8 +160,11 @@ impl Session {
             replies: Replies::default(),
             context: Arc::new(Context { principal, listener, client_id, host, zone: None }),
             active: now,
+            took: now,
+            reader_since: now,
             reading: true,
             closed: false,
+            abandoned: false,
         }
     }
 
@@ -137,10 +181,16 @@ impl Session {
     }
 
     /// The next request, if one has come and may begin. ApiVersions is answered on the way.
-    pub fn next(&mut self, writer: &mut Writer, turn: &mut Turn<'_>) -> Next {
+    pub fn next(&mut self, room: Room, writer: &mut Writer, turn: &mut Turn<'_>) -> Next {
         while !self.closed {
-            let (alone, bytes) = match self.frames.peek() {
-                Ok(Some(frame)) => (is_alone(frame), frame.len()),
+            let key = self.frames.code().and_then(ApiKey::of);
+            let bytes = match self.frames.peek() {
+                Ok(Some(frame)) => frame.len(),
+                // The rest of it would only wait here.
+                Ok(None) if key == Some(ApiKey::Produce) && !room.in_flight => {
+                    self.read(false, turn);
+                    return Next::Held(Need::InFlight);
+                }
                 Ok(None) => {
                     self.read(true, turn);
                     return Next::Idle;
@@ -150,9 +200,14 @@ impl Session {
                     break;
                 }
             };
+            let alone = is_alone(key);
             if !self.replies.admits(alone) {
                 self.read(false, turn);
                 return Next::Busy;
+            }
+            if let Some(need) = need_of(key, bytes).filter(|need| !room.has(*need, self.is_reader(turn.now))) {
+                self.read(false, turn);
+                return Next::Held(need);
             }
             let frame = self.frames.take(bytes);
             turn.count.requests += 1;
@@ -221,27 +276,34 @@ impl Session {
         turn.count.answered(api, turn.now - came);
         response.refusals(|refusal| turn.count.refused(api, refusal));
         let answer = match (encode_response(writer, version, correlation, &response), response) {
-            (Some(frame), _) => Answer::Frame(frame),
-            (None, Response::Hangup(why)) => Answer::Close(why),
-            (None, _) => Answer::Nothing,
+            (Encoded::Frame(frame), _) => Answer::Frame(frame),
+            (Encoded::Nothing, Response::Hangup(why)) => Answer::Close(why),
+            (Encoded::Nothing, _) => Answer::Nothing,
+            (Encoded::TooLong, _) => Answer::TooLong,
         };
         self.replies.answer(slot, answer);
         self.emit(turn);
     }
 
     fn emit(&mut self, turn: &mut Turn<'_>) {
+        if self.replies.unread_bytes() == 0 {
+            self.took = turn.now;
+        }
         let ready = self.replies.take();
         if !ready.pieces.is_empty() {
             turn.effect(Effect::Reply { connection: self.connection, pieces: ready.pieces });
         }
-        if let Some(why) = ready.close {
-            self.close(Level::Debug, &why, turn);
+        if let Some((level, why)) = ready.close {
+            self.close(level, &why, turn);
         }
     }
 
     /// The client's socket took so many bytes of replies.
     pub fn sent(&mut self, bytes: u64, now: Instant) {
-        self.active = now;
+        if now - self.took >= Duration::from_millis(REPLY_STALL_MS_SHORT) {
+            self.reader_since = now;
+        }
+        (self.active, self.took) = (now, now);
         self.replies.sent(bytes);
     }
 
@@ -269,6 +331,23 @@ impl Session {
         self.replies.unread_bytes()
     }
 
+    /// Reply bytes that are kept for the client.
+    #[must_use]
+    pub fn held_bytes(&self) -> u64 {
+        if self.abandoned { 0 } else { self.replies.bytes() }
+    }
+
+    /// Since when the client has read nothing of the replies that wait for it, where some do.
+    #[must_use]
+    pub fn stalled_since(&self) -> Option<Instant> {
+        (!self.abandoned && self.replies.unread_bytes() > 0).then_some(self.took)
+    }
+
+    /// Whether the client has read its replies at once for a while, and has none to read.
+    fn is_reader(&self, now: Instant) -> bool {
+        self.replies.unread_bytes() == 0 && now - self.reader_since >= Duration::from_millis(READER_MS_MIN)
+    }
+
     /// No request is unanswered and no reply unread.
     #[must_use]
     pub fn idle(&self) -> bool {
@@ -281,28 +360,43 @@ impl Session {
         if self.closed {
             return Instant::NEVER;
         }
-        let stall = (short && self.replies.unread_bytes() > 0).then_some(STALL);
-        let idle = self.settings.idle_max.filter(|_| self.replies.is_empty());
-        let wait = stall.into_iter().chain(idle).min();
-        wait.map_or(Instant::NEVER, |wait| self.active + wait)
+        let stall = self.stalled_since().filter(|_| short).map(|since| since + STALL);
+        let idle = self.settings.idle_max.filter(|_| self.replies.is_empty()).map(|wait| self.active + wait);
+        stall.into_iter().chain(idle).min().unwrap_or(Instant::NEVER)
     }
 
     /// Time passed: closes a connection on which nothing happened for too long. Its deadline has moved on otherwise.
     pub fn wake(&mut self, short: bool, turn: &mut Turn<'_>) {
-        if self.deadline(short) <= turn.now {
-            let why =
-                if self.idle() { "idle for connections.max.idle.ms" } else { "the client does not read its replies" };
-            self.close(Level::Debug, why, turn);
+        if self.deadline(short) > turn.now {
+            return;
         }
+        if self.replies.unread_bytes() > 0 {
+            return self.abandon(turn);
+        }
+        self.close(Level::Debug, "idle for connections.max.idle.ms", turn);
+    }
+
+    /// Gives up a client that does not read its replies, and them.
+    pub fn abandon(&mut self, turn: &mut Turn<'_>) {
+        assert!(!self.abandoned, "a connection is given up once");
+        self.abandoned = true;
+        if !self.closed {
+            self.note_closed(Level::Debug, "the client does not read its replies", turn);
+        }
+        turn.effect(Effect::Abandon { connection: self.connection });
     }
 
     /// A warning where the client sent what no client sends.
     fn close(&mut self, level: Level, why: &str, turn: &mut Turn<'_>) {
+        self.note_closed(level, why, turn);
+        turn.effect(Effect::Close { connection: self.connection });
+    }
+
+    fn note_closed(&mut self, level: Level, why: &str, turn: &mut Turn<'_>) {
         assert!(!self.closed, "a connection is closed once");
         self.closed = true;
         self.frames.clear();
         turn.note(level, format!("closed the connection from {}: {why}", self.peer));
-        turn.effect(Effect::Close { connection: self.connection });
     }
 
     /// The whole state makes sense.
@@ -320,8 +414,22 @@ fn asked(header: &RequestHeader<'_>, turn: &mut Turn<'_>) -> Asked {
     Asked { api, version: header.version, correlation: header.correlation, came: turn.now }
 }
 
-/// Whether a request runs beside no other, by its API key. What is too short for a key is refused soon enough.
-fn is_alone(frame: &[u8]) -> bool {
-    let key = frame.first_chunk::<2>().map(|code| i16::from_be_bytes(*code)).and_then(ApiKey::of);
+/// Whether a request runs beside no other. What is too short for a key is refused soon enough.
+fn is_alone(key: Option<ApiKey>) -> bool {
     !matches!(key, Some(ApiKey::Produce | ApiKey::Fetch))
+}
+
+/// What a request of so many bytes needs. An answer is small where it follows from what is asked, and little is; those
+/// of Join- and SyncGroup are bounded by their group, which must go on.
+fn need_of(key: Option<ApiKey>, bytes: usize) -> Option<Need> {
+    use ApiKey::{
+        DescribeConfigs, DescribeGroups, DescribeTopicPartitions, Fetch, ListGroups, Metadata, OffsetFetch, Produce,
+    };
+    match key? {
+        Produce => Some(Need::InFlight),
+        Fetch | Metadata | OffsetFetch | DescribeGroups | ListGroups | DescribeConfigs | DescribeTopicPartitions => {
+            Some(Need::Replies)
+        }
+        _ => (bytes > REQUEST_BYTES_SMALL).then_some(Need::Replies),
+    }
 }

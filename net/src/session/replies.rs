@@ -4,9 +4,13 @@ use std::collections::VecDeque;
 
 use apus_core::limits::{CONNECTION_REPLY_BYTES_MAX, CONNECTION_REQUESTS_MAX};
 use apus_core::time::Instant;
+use apus_core::turn::Level;
 use bytes::Bytes;
 
 use crate::wire::writer::Frame;
+
+/// Why a connection ends whose answer cannot be given.
+const TOO_LONG: &str = "it asks for more than one answer may hold";
 
 /// Requests that are not answered, answers that wait for an earlier one, and replies that the client has not read.
 #[derive(Debug, Default)]
@@ -19,6 +23,8 @@ pub(super) struct Replies {
     /// Bytes of each reply that left and is not read to its end, in order.
     unread: VecDeque<u64>,
     unread_bytes: u64,
+    /// Bytes of the first of them that the client has read: they are kept as long as the others.
+    read_bytes: u64,
 }
 
 /// What an answer needs to know of its request.
@@ -51,6 +57,8 @@ pub(super) enum Answer {
     Nothing,
     /// Close the connection once all before it is sent, for this reason.
     Close(String),
+    /// Close it likewise: the answer would be longer than one may be.
+    TooLong,
 }
 
 /// What may leave now.
@@ -59,7 +67,7 @@ pub(super) struct Ready {
     /// Bytes to send, in order.
     pub pieces: Vec<Bytes>,
     /// Then close, for this reason.
-    pub close: Option<String>,
+    pub close: Option<(Level, String)>,
 }
 
 impl Replies {
@@ -84,6 +92,12 @@ impl Replies {
     /// No request is unanswered.
     pub fn is_empty(&self) -> bool {
         self.pending.is_empty()
+    }
+
+    /// Bytes that are kept for the client: replies that it has not read to their end, and answers that wait for an
+    /// earlier one.
+    pub fn bytes(&self) -> u64 {
+        self.waiting_bytes + self.unread_bytes + self.read_bytes
     }
 
     /// Bytes that the client has not read.
@@ -125,7 +139,8 @@ impl Replies {
                     ready.pieces.extend(frame.pieces);
                 }
                 Answer::Nothing => {}
-                Answer::Close(why) => ready.close = Some(why),
+                Answer::Close(why) => ready.close = Some((Level::Debug, why)),
+                Answer::TooLong => ready.close = Some((Level::Warn, TOO_LONG.to_owned())),
             }
         }
         ready
@@ -140,8 +155,10 @@ impl Replies {
             let part = bytes.min(*first);
             *first -= part;
             bytes -= part;
+            self.read_bytes += part;
             if *first == 0 {
                 self.unread.pop_front();
+                self.read_bytes = 0;
             }
         }
     }
@@ -149,6 +166,7 @@ impl Replies {
     /// Sums agree with what they sum, and nothing that could leave has stayed.
     pub fn check(&self) {
         assert!(self.unread_bytes == self.unread.iter().sum::<u64>());
+        assert!(self.read_bytes == 0 || !self.unread.is_empty());
         assert!(self.pending.len() <= CONNECTION_REQUESTS_MAX);
         assert!(self.pending.front().is_none_or(|head| head.answer.is_none()));
         assert!(self.pending.len() <= 1 || self.pending.iter().all(|pending| !pending.alone));

@@ -1,7 +1,10 @@
 //! A session told bytes and answers by hand: order, back-pressure, refusals and silence.
 
-use apus_core::api::{InitProducerIdResponse, ProduceResponse};
+use apus_core::api::{
+    HeartbeatResponse, InitProducerIdResponse, MetadataOperations, MetadataResponse, MetadataTopic, ProduceResponse,
+};
 use apus_core::error::Refusal;
+use apus_core::ids::{BrokerId, Uuid};
 use apus_core::limits::{CONNECTION_REPLY_BYTES_MAX, CONNECTION_REQUESTS_MAX};
 use apus_core::time::{Rng, WallTime};
 use apus_core::turn::Counters;
@@ -10,8 +13,13 @@ use proptest::prelude::*;
 use super::*;
 use crate::wire::client::encode_request;
 use crate::wire::schema::api_versions::ApiVersionsRequest;
+use crate::wire::schema::groups::{self as schema, LeaveGroupRequest};
+use crate::wire::schema::metadata::MetadataRequest;
 use crate::wire::schema::produce::ProduceRequest;
 use crate::wire::schema::producer_id::InitProducerIdRequest;
+
+/// A core that has nothing to do.
+const ROOM: Room = Room { in_flight: true, replies: true, replies_to_readers: true };
 
 /// A session with its surroundings.
 struct Bench {
@@ -52,7 +60,11 @@ impl Bench {
     }
 
     fn next(&mut self) -> Next {
-        self.with(Session::next)
+        self.next_in(ROOM)
+    }
+
+    fn next_in(&mut self, room: Room) -> Next {
+        self.with(|session, writer, turn| session.next(room, writer, turn))
     }
 
     /// The slot of the next request, which must be there.
@@ -77,7 +89,7 @@ impl Bench {
                     assert!(!closed);
                     bytes.extend(pieces.concat());
                 }
-                Effect::Close { .. } => closed = true,
+                Effect::Close { .. } | Effect::Abandon { .. } => closed = true,
                 Effect::Read { .. } | Effect::Note { .. } => {}
                 other => panic!("a session never asks for {other:?}"),
             }
@@ -118,6 +130,24 @@ fn init(correlation: i32) -> Bytes {
 fn api_versions(correlation: i32) -> Bytes {
     let request = ApiVersionsRequest { client_software_name: "a", client_software_version: "1", ..Default::default() };
     encode_request(&mut Writer::new(), 3, correlation, None, &request).contiguous()
+}
+
+fn heartbeat(correlation: i32) -> Bytes {
+    encode_request(&mut Writer::new(), 3, correlation, None, &schema::HeartbeatRequest::default()).contiguous()
+}
+
+fn metadata(correlation: i32) -> Bytes {
+    encode_request(&mut Writer::new(), 9, correlation, None, &MetadataRequest::default()).contiguous()
+}
+
+fn beaten() -> Response {
+    Response::Heartbeat(HeartbeatResponse { result: Ok(()) })
+}
+
+fn described(topics: Vec<MetadataTopic>) -> Response {
+    let (cluster_id, controller) = (Arc::from("cluster"), BrokerId(1));
+    let operations = MetadataOperations::default();
+    Response::Metadata(MetadataResponse { brokers: Vec::new(), cluster_id, controller, topics, operations })
 }
 
 fn produced() -> Response {
@@ -268,6 +298,104 @@ fn silence_closes_a_connection_that_owes_nothing() {
     assert_eq!(bench.replies(), (vec![], true));
 }
 
+#[test]
+fn what_there_is_no_room_for_waits_and_members_of_groups_do_not() {
+    let full = Room { in_flight: false, ..ROOM };
+    let short = Room { replies: false, replies_to_readers: false, ..ROOM };
+    let mut bench = Bench::new();
+    bench.receive(&heartbeat(1));
+    let Next::Request { slot, request: Request::Heartbeat(_), .. } = bench.next_in(full) else { panic!("it begins") };
+    bench.answer(slot, beaten());
+    bench.receive(&metadata(2));
+    let Next::Request { slot, .. } = bench.next_in(full) else { panic!("it brings no records") };
+    bench.answer(slot, described(Vec::new()));
+    // Not even the rest of it is received.
+    bench.receive(&produce(3)[..20]);
+    assert!(matches!(bench.next_in(full), Next::Held(Need::InFlight)));
+    assert_eq!(bench.reading(), Some(false));
+    bench.receive(&produce(3)[20..]);
+    assert!(matches!(bench.next_in(full), Next::Held(Need::InFlight)));
+    let Next::Request { slot, .. } = bench.next_in(short) else { panic!("its answer is small") };
+    bench.answer(slot, produced());
+    bench.receive(&[heartbeat(4), metadata(5)].concat());
+    let Next::Request { slot, .. } = bench.next_in(short) else { panic!("its answer is small") };
+    bench.answer(slot, beaten());
+    assert!(matches!(bench.next_in(short), Next::Held(Need::Replies)));
+    let slot = bench.slot();
+    bench.answer(slot, described(Vec::new()));
+    assert_eq!(bench.replies(), (vec![1, 2, 3, 4, 5], false));
+}
+
+#[test]
+fn who_is_known_to_read_is_answered_before_strangers_are() {
+    let mut bench = Bench::new();
+    let strained = Room { replies: false, ..ROOM };
+    bench.receive(&[metadata(1), metadata(2)].concat());
+    assert!(matches!(bench.next_in(strained), Next::Held(Need::Replies)), "nobody knows it");
+    bench.now = bench.now.after_ms(READER_MS_MIN);
+    let Next::Request { slot, .. } = bench.next_in(strained) else { panic!("it was quick so far") };
+    bench.answer(slot, described(Vec::new()));
+    assert!(matches!(bench.next_in(strained), Next::Held(Need::Replies)), "it has something to read");
+    bench.now = bench.now.after_ms(REPLY_STALL_MS_SHORT);
+    bench.session.sent(bench.session.unread_bytes(), bench.now);
+    assert!(matches!(bench.next_in(strained), Next::Held(Need::Replies)), "it was slow");
+    bench.slot();
+}
+
+#[test]
+fn a_request_that_is_long_may_have_a_long_answer() {
+    let mut bench = Bench::new();
+    let short = Room { replies: false, replies_to_readers: false, ..ROOM };
+    let long =
+        LeaveGroupRequest { group_id: &"g".repeat(30_000), member_id: &"m".repeat(32_000), ..Default::default() };
+    let bytes = encode_request(&mut Writer::new(), 2, 1, Some(&"c".repeat(8_000)), &long).contiguous();
+    bench.receive(&bytes);
+    assert!(matches!(bench.next_in(short), Next::Held(Need::Replies)));
+    bench.slot();
+}
+
+#[test]
+fn an_answer_beyond_its_bound_closes_the_connection() {
+    let mut bench = Bench::new();
+    bench.writer = Writer::bounded(1_000);
+    bench.receive(&[heartbeat(1), metadata(2), heartbeat(3)].concat());
+    let slot = bench.slot();
+    bench.answer(slot, beaten());
+    let slot = bench.slot();
+    let topic = MetadataTopic {
+        refusal: None,
+        name: Some("t".repeat(2_000).into()),
+        id: Uuid::ZERO,
+        internal: false,
+        partitions: Vec::new(),
+    };
+    bench.answer(slot, described(vec![topic]));
+    let warned = bench.effects.iter().any(|effect| matches!(effect, Effect::Note { level: Level::Warn, .. }));
+    assert_eq!((warned, bench.replies()), (true, (vec![1], true)));
+    assert!(matches!(bench.next(), Next::Closed));
+}
+
+#[test]
+fn who_reads_nothing_is_given_up_however_much_it_says() {
+    let mut bench = Bench::new();
+    bench.receive(&produce(1));
+    let slot = bench.slot();
+    bench.now = bench.now.after_ms(5_000);
+    bench.answer(slot, produced());
+    assert_eq!(bench.session.stalled_since(), Some(bench.now));
+    let held = bench.session.held_bytes();
+    assert!(held > 0 && held == bench.session.unread_bytes());
+    bench.now = bench.now.after_ms(29_999);
+    bench.receive(&produce(2)[..5]);
+    bench.with(|session, _, turn| session.wake(true, turn));
+    assert_eq!(bench.replies(), (vec![1], false));
+    bench.now = bench.now.after_ms(1);
+    bench.with(|session, _, turn| session.wake(true, turn));
+    assert!(bench.effects.iter().any(|effect| matches!(effect, Effect::Abandon { .. })));
+    assert_eq!((bench.session.held_bytes(), bench.session.stalled_since()), (0, None));
+    bench.session.sent(held, bench.now); // What had been sent already is told late.
+}
+
 proptest! {
     #[test]
     fn any_chunks_and_any_order_of_answers_give_the_same_replies(
@@ -298,7 +426,7 @@ proptest! {
                         open.push((slot, alone));
                     }
                     Next::Idle | Next::Busy => break,
-                    Next::Closed => prop_assert!(false, "closed"),
+                    Next::Held(_) | Next::Closed => prop_assert!(false, "held or closed"),
                 }
             }
             let pick = picks[round % picks.len()];

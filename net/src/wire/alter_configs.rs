@@ -3,21 +3,24 @@
 use apus_core::api::{AlterConfigsRequest, AlterConfigsResponse, AlterResource};
 use apus_core::config::{ConfigChange, ConfigOperation};
 
+use super::configs;
 use super::error::code;
+use super::reader::Malformed;
 use super::schema::alter_configs as schema;
 use super::topic;
 
-/// As the schema says it; nothing is checked here.
-pub(super) fn request(request: schema::IncrementalAlterConfigsRequest<'_>) -> AlterConfigsRequest {
+/// As the schema says it; nothing is checked here but how much it is.
+pub(super) fn request(request: schema::IncrementalAlterConfigsRequest<'_>) -> Result<AlterConfigsRequest, Malformed> {
+    configs::check_count(&request.resources)?;
     let resource = |resource: schema::AlterConfigsResource<'_>| AlterResource {
         kind: resource.resource_type,
         name: resource.resource_name.into(),
         changes: resource.configs.iter().map(change).collect(),
     };
-    AlterConfigsRequest {
+    Ok(AlterConfigsRequest {
         resources: request.resources.into_iter().map(resource).collect(),
         validate_only: request.validate_only,
-    }
+    })
 }
 
 fn change(config: &schema::AlterableConfig<'_>) -> ConfigChange {

@@ -2,23 +2,34 @@
 
 use apus_core::api::{DescribeConfigsRequest, DescribeConfigsResponse, DescribeResource, DescribedResource};
 use apus_core::config::{ConfigRow, ConfigSource, Kind};
+use apus_core::limits::REQUEST_RESOURCES_MAX;
 
 use super::error::code;
+use super::reader::Malformed;
 use super::schema::configs as schema;
 use super::topic;
 
-/// As the schema says it.
-pub(super) fn request(request: schema::DescribeConfigsRequest<'_>) -> DescribeConfigsRequest {
+/// Each of so many resources may come with dozens of rows, or with a sentence.
+///
+/// # Errors
+/// Where there are too many.
+pub(super) fn check_count<T>(resources: &[T]) -> Result<(), Malformed> {
+    if resources.len() > REQUEST_RESOURCES_MAX { Err(Malformed::TooManyResources) } else { Ok(()) }
+}
+
+/// As the schema says it, where it does not say too much.
+pub(super) fn request(request: schema::DescribeConfigsRequest<'_>) -> Result<DescribeConfigsRequest, Malformed> {
+    check_count(&request.resources)?;
     let resource = |resource: schema::DescribeConfigsResource<'_>| DescribeResource {
         kind: resource.resource_type,
         name: resource.resource_name.into(),
         keys: resource.configuration_keys.map(|keys| keys.into_iter().map(Into::into).collect()),
     };
-    DescribeConfigsRequest {
+    Ok(DescribeConfigsRequest {
         resources: request.resources.into_iter().map(resource).collect(),
         synonyms: request.include_synonyms,
         documentation: request.include_documentation,
-    }
+    })
 }
 
 /// The answer in the schema's words.

@@ -40,4 +40,4 @@ mod topic;
 mod topics;
 
 pub use request::{Call, decode_request};
-pub use response::encode_response;
+pub use response::{Encoded, encode_response};

@@ -75,7 +75,10 @@ fn described(topic: &MetadataTopic) -> schema::DescribeTopicPartitionsResponseTo
         topic_id: topic.id,
         is_internal: topic.internal,
         partitions: topic.partitions.iter().map(partition).collect(),
-        topic_authorized_operations: operations::told(operations::TOPIC, topic.refusal != Some(Refusal::InvalidRequest)),
+        topic_authorized_operations: operations::told(
+            operations::TOPIC,
+            topic.refusal != Some(Refusal::InvalidRequest),
+        ),
     }
 }
 

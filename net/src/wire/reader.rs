@@ -2,12 +2,15 @@
 //!
 //! Every read is checked against what remains, and a declared count is checked against it *before* anything is
 //! allocated, so memory follows bytes received and never a number that a stranger wrote. The lists of one message share
-//! a budget ([`REQUEST_MEMORY_MAX`]), because many small elements take more memory than bytes. What is read borrows
-//! from the frame; nothing is copied but the numbers.
+//! a budget that follows from its bytes, and each entry is charged with what it will have cost when it is answered
+//! ([`ENTRY_BYTES`]): names of no letters take a byte each, and an answer each. What is read borrows from the frame;
+//! nothing is copied but the numbers.
 
 use std::fmt;
 
-use apus_core::limits::REQUEST_MEMORY_MAX;
+use apus_core::limits::{
+    ENTRY_BYTES, NUMBER_BYTES, REQUEST_MEMORY_FACTOR, REQUEST_MEMORY_MAX, REQUEST_MEMORY_MIN, REQUEST_RESOURCES_MAX,
+};
 
 use super::versions::Format;
 
@@ -18,8 +21,10 @@ pub enum Malformed {
     Truncated,
     /// So many bytes follow the end of the message, or of a tagged field.
     Trailing(usize),
-    /// Its lists have more elements than a message may have.
+    /// Its lists have more entries than a message of its size may have.
     TooMany,
+    /// It names more resources than one request may.
+    TooManyResources,
     /// A string is not UTF-8.
     NotUtf8,
     /// Null where this version allows none.
@@ -35,7 +40,8 @@ impl fmt::Display for Malformed {
         match self {
             Malformed::Truncated => write!(out, "a length reaches beyond the end of the frame"),
             Malformed::Trailing(bytes) => write!(out, "{bytes} bytes follow the end of the message"),
-            Malformed::TooMany => write!(out, "its lists take more than {REQUEST_MEMORY_MAX} bytes of memory"),
+            Malformed::TooMany => write!(out, "its lists have more entries than a request of its size may have"),
+            Malformed::TooManyResources => write!(out, "it names more than {REQUEST_RESOURCES_MAX} resources"),
             Malformed::NotUtf8 => write!(out, "a string is not UTF-8"),
             Malformed::Null => write!(out, "a field is null where this version allows no null"),
             Malformed::BadLength => write!(out, "a length is not one"),
@@ -50,7 +56,7 @@ impl std::error::Error for Malformed {}
 #[derive(Clone, Debug)]
 pub struct Reader<'a> {
     rest: &'a [u8],
-    /// What is left of the memory for lists.
+    /// What is left of the memory for lists and their answers.
     memory: usize,
     /// The layout of the message being read.
     pub format: Format,
@@ -59,7 +65,7 @@ pub struct Reader<'a> {
 impl<'a> Reader<'a> {
     /// Starts at the first of these bytes.
     pub fn new(bytes: &'a [u8], format: Format) -> Self {
-        Reader { rest: bytes, memory: REQUEST_MEMORY_MAX, format }
+        Reader { rest: bytes, memory: memory_max(bytes.len()), format }
     }
 
     /// How many bytes are unread.
@@ -150,7 +156,7 @@ impl<'a> Reader<'a> {
         if count > self.rest.len() / element_bytes_min.max(1) {
             return Err(Malformed::Truncated);
         }
-        let memory = count.checked_mul(size_of::<T>()).and_then(|memory| self.memory.checked_sub(memory));
+        let memory = count.checked_mul(const { entry_bytes::<T>() }).and_then(|memory| self.memory.checked_sub(memory));
         self.memory = memory.ok_or(Malformed::TooMany)?;
         Ok(Vec::with_capacity(count))
     }
@@ -192,6 +198,23 @@ impl<'a> Reader<'a> {
     }
 }
 
+/// What the lists of a message of so many bytes may cost.
+fn memory_max(bytes: usize) -> usize {
+    bytes.saturating_mul(REQUEST_MEMORY_FACTOR).saturating_add(REQUEST_MEMORY_MIN).min(REQUEST_MEMORY_MAX)
+}
+
+/// What an entry of a list is charged.
+const fn entry_bytes<T>() -> usize {
+    let bytes = size_of::<T>();
+    if bytes <= size_of::<u64>() {
+        NUMBER_BYTES
+    } else if bytes < ENTRY_BYTES {
+        ENTRY_BYTES
+    } else {
+        bytes
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -221,11 +244,23 @@ mod tests {
     #[test]
     fn the_lists_of_a_message_share_their_memory() {
         let mut reader = Reader::new(&[0; 10], Format { version: 0, flexible: true });
-        assert_eq!(reader.list::<[u8; REQUEST_MEMORY_MAX / 4]>(2, 1).map(|list| list.capacity()), Ok(2));
-        let tagged = reader.tagged_some(1, |_, value| value.list::<[u8; REQUEST_MEMORY_MAX / 4]>(1, 1).map(|_| true));
+        assert_eq!(reader.list::<[u8; REQUEST_MEMORY_MIN / 4]>(2, 1).map(|list| list.capacity()), Ok(2));
+        let tagged = reader.tagged_some(1, |_, value| value.list::<[u8; REQUEST_MEMORY_MIN / 4]>(1, 1).map(|_| true));
         assert_eq!(tagged, Err(Malformed::Truncated), "the tagged field is empty");
-        assert_eq!(reader.list::<[u8; REQUEST_MEMORY_MAX / 4]>(3, 1), Err(Malformed::TooMany));
+        assert_eq!(reader.list::<[u8; REQUEST_MEMORY_MIN / 4]>(3, 1), Err(Malformed::TooMany));
         assert_eq!(reader.list::<u64>(1, 1), Ok(Vec::new()), "what was refused took nothing");
+    }
+
+    #[test]
+    fn an_entry_is_charged_for_its_answer() {
+        let list = |bytes: usize, count| Reader::new(&vec![0; bytes], Format::default()).list::<&str>(count, 1).is_ok();
+        assert!(list(100_000, 100_000), "all groups that there may be");
+        assert!(!list(1_000_000, 1_000_000), "a million names of no letters");
+        assert!(list(8_000_000, 1_000_000), "a million names of six letters");
+        assert!(!list(64 << 20, 1_100_000), "nobody has more than a million of anything");
+        let number =
+            |bytes: usize, count| Reader::new(&vec![0; bytes], Format::default()).list::<i32>(count, 4).is_ok();
+        assert!(number(4_000_000, 1_000_000), "every partition of the largest topic");
     }
 
     #[test]

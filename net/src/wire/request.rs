@@ -66,7 +66,7 @@ fn decode_body<'a>(header: &RequestHeader<'_>, body: &'a [u8], frame: &Bytes) ->
         ApiKey::OffsetForLeaderEpoch => {
             Request::OffsetForLeaderEpoch(offsets::epoch_request(Message::read(body, version)?))
         }
-        ApiKey::DescribeConfigs => Request::DescribeConfigs(configs::request(Message::read(body, version)?)),
+        ApiKey::DescribeConfigs => Request::DescribeConfigs(configs::request(Message::read(body, version)?)?),
         ApiKey::DeleteRecords => Request::DeleteRecords(delete_records::request(Message::read(body, version)?)),
         ApiKey::CreatePartitions => {
             Request::CreatePartitions(partitions::create_request(Message::read(body, version)?))
@@ -74,7 +74,9 @@ fn decode_body<'a>(header: &RequestHeader<'_>, body: &'a [u8], frame: &Bytes) ->
         ApiKey::DescribeTopicPartitions => {
             Request::DescribeTopicPartitions(partitions::describe_request(Message::read(body, version)?))
         }
-        ApiKey::IncrementalAlterConfigs => Request::AlterConfigs(alter_configs::request(Message::read(body, version)?)),
+        ApiKey::IncrementalAlterConfigs => {
+            Request::AlterConfigs(alter_configs::request(Message::read(body, version)?)?)
+        }
         ApiKey::DescribeCluster => {
             let request: cluster::DescribeClusterRequest = Message::read(body, version)?;
             Request::DescribeCluster(metadata::cluster_request(&request))

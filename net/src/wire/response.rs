@@ -11,9 +11,30 @@ use super::{
     produce, producer_id, topics,
 };
 
-/// Writes the answer to a request of this version. Nothing is sent for [`Response::Silence`]; nor for
-/// [`Response::Hangup`], after which the session closes the connection.
-pub fn encode_response(writer: &mut Writer, version: i16, correlation: i32, response: &Response) -> Option<Frame> {
+/// Bytes for an answer, or none.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Encoded {
+    /// These.
+    Frame(Frame),
+    /// None are due: [`Response::Silence`], and [`Response::Hangup`], after which the session closes the connection.
+    Nothing,
+    /// It would be longer than an answer may be: the session closes the connection.
+    TooLong,
+}
+
+impl Encoded {
+    /// The bytes, where there are some.
+    #[must_use]
+    pub fn frame(self) -> Option<Frame> {
+        match self {
+            Encoded::Frame(frame) => Some(frame),
+            Encoded::Nothing | Encoded::TooLong => None,
+        }
+    }
+}
+
+/// Writes the answer to a request of this version.
+pub fn encode_response(writer: &mut Writer, version: i16, correlation: i32, response: &Response) -> Encoded {
     let mut reply = Reply { writer, version, correlation };
     match response {
         Response::Produce(answer) => reply.write(ApiKey::Produce, &produce::response(answer)),
@@ -60,9 +81,9 @@ pub fn encode_response(writer: &mut Writer, version: i16, correlation: i32, resp
         Response::AlterConfigs(answer) => {
             reply.write(ApiKey::IncrementalAlterConfigs, &alter_configs::response(answer));
         }
-        Response::Silence | Response::Hangup(_) => return None,
+        Response::Silence | Response::Hangup(_) => return Encoded::Nothing,
     }
-    Some(writer.finish())
+    writer.finish_answer().map_or(Encoded::TooLong, Encoded::Frame)
 }
 
 struct Reply<'w> {

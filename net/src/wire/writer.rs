@@ -5,8 +5,11 @@
 //! own memory. Small pieces are copied, because an entry in a vectored write and a reference count cost more than
 //! moving a few cache lines.
 //!
-//! Writing cannot fail: a message that the core built is always expressible, and what a version cannot say is left out.
+//! Writing cannot fail but for length: a message that the core built is always expressible, and what a version cannot say
+//! is left out. Beyond [`ANSWER_BYTES_MAX`] nothing more is kept, and there is no frame: whoever asked too much is told
+//! nothing, and memory stays bounded while it is found out.
 
+use apus_core::limits::ANSWER_BYTES_MAX;
 use bytes::{BufMut, Bytes, BytesMut};
 
 use super::versions::Format;
@@ -45,11 +48,14 @@ impl Frame {
 }
 
 /// Builds one frame after another; the buffer is reused.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Writer {
     skeleton: BytesMut,
     splices: Vec<Splice>,
     splice_bytes: usize,
+    bytes_max: usize,
+    /// The frame would be longer than one may be: the rest of it is not written.
+    overflowed: bool,
     /// The layout of the message being written.
     pub format: Format,
 }
@@ -60,10 +66,23 @@ struct Splice {
     bytes: Bytes,
 }
 
+impl Default for Writer {
+    fn default() -> Self {
+        Self::bounded(ANSWER_BYTES_MAX)
+    }
+}
+
 impl Writer {
     /// A writer that owns no memory yet.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// The same, of frames of at most so many bytes.
+    pub fn bounded(bytes_max: usize) -> Self {
+        let format = Format::default();
+        let (skeleton, splices) = (BytesMut::new(), Vec::new());
+        Writer { skeleton, splices, splice_bytes: 0, bytes_max, overflowed: false, format }
     }
 
     /// Starts a frame with room for its length.
@@ -71,15 +90,29 @@ impl Writer {
         self.skeleton.clear();
         self.splices.clear();
         self.splice_bytes = 0;
+        self.overflowed = false;
         self.skeleton.reserve(SKELETON_BYTES);
         self.skeleton.put_bytes(0, LENGTH_BYTES);
     }
 
     /// Ends the frame: fills in its length and cuts the skeleton where records belong.
+    ///
+    /// # Panics
+    /// Where it is longer than a frame may be; an answer ends with [`Writer::finish_answer`].
     pub fn finish(&mut self) -> Frame {
+        self.finish_answer().expect("what is bounded by what was written is not too long")
+    }
+
+    /// The same; nothing, where it is longer than a frame may be.
+    pub fn finish_answer(&mut self) -> Option<Frame> {
+        if self.overflowed {
+            // Not kept for the next frame, which is likely to be small.
+            (self.skeleton, self.splices) = (BytesMut::new(), Vec::new());
+            return None;
+        }
         let bytes = self.skeleton.len() + self.splice_bytes;
         assert!(self.skeleton.len() >= LENGTH_BYTES, "a frame was begun");
-        let length = u32::try_from(bytes - LENGTH_BYTES).expect("a frame is bounded by the fetch limits");
+        let length = u32::try_from(bytes - LENGTH_BYTES).expect("a frame is bounded");
         self.skeleton[..LENGTH_BYTES].copy_from_slice(&length.to_be_bytes());
         let mut skeleton = self.skeleton.split().freeze();
         let mut pieces = Vec::with_capacity(2 * self.splices.len() + 1);
@@ -95,12 +128,16 @@ impl Writer {
         if !skeleton.is_empty() {
             pieces.push(skeleton);
         }
-        Frame { pieces, bytes }
+        Some(Frame { pieces, bytes })
     }
 
     /// Appends bytes by copying.
     #[inline]
     pub fn put(&mut self, bytes: &[u8]) {
+        if self.skeleton.len() + self.splice_bytes + bytes.len() > self.bytes_max {
+            self.overflowed = true;
+            return;
+        }
         self.skeleton.extend_from_slice(bytes);
     }
 
@@ -109,6 +146,10 @@ impl Writer {
     pub fn splice(&mut self, bytes: &Bytes) {
         if bytes.len() < SPLICE_BYTES_MIN {
             return self.put(bytes);
+        }
+        if self.skeleton.len() + self.splice_bytes + bytes.len() > self.bytes_max {
+            self.overflowed = true;
+            return;
         }
         self.splice_bytes += bytes.len();
         self.splices.push(Splice { at: self.skeleton.len(), bytes: bytes.clone() });
@@ -157,6 +198,9 @@ impl Writer {
         let mut bytes = [0; 5];
         let count = encode_varint((end - start) as u32, &mut bytes);
         self.put(&bytes[..count]);
+        if self.overflowed {
+            return;
+        }
         self.skeleton.copy_within(start..end, start + count);
         self.skeleton[start..start + count].copy_from_slice(&bytes[..count]);
     }
@@ -203,6 +247,26 @@ mod tests {
             writer.begin();
             writer.put(b"x");
             assert_eq!(writer.finish().contiguous(), &b"\0\0\0\x01x"[..]);
+        }
+    }
+
+    #[test]
+    fn a_frame_that_would_be_too_long_is_none() {
+        let mut writer = Writer::bounded(100);
+        let records = Bytes::from(vec![7; SPLICE_BYTES_MIN]);
+        let too_long: [&dyn Fn(&mut Writer); 3] = [
+            &|writer| (0..100).for_each(|_| writer.put(b"x")),
+            &|writer| writer.tagged(1, |writer| writer.put(&[9; 94])),
+            &|writer| writer.splice(&records),
+        ];
+        for write in too_long {
+            writer.begin();
+            write(&mut writer);
+            writer.put(b"more");
+            assert_eq!(writer.finish_answer(), None);
+            writer.begin();
+            writer.put(&[1; 96]);
+            assert_eq!(writer.finish_answer().map(|frame| frame.bytes), Some(100), "the next one is as good as any");
         }
     }
 

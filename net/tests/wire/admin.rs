@@ -23,7 +23,7 @@ fn asked<'a, M: Message<'a>>(version: i16, message: &M) -> Request {
 }
 
 fn answered(version: i16, response: &Response) -> Bytes {
-    encode_response(&mut Writer::new(), version, 42, response).expect("an answer").body()
+    encode_response(&mut Writer::new(), version, 42, response).frame().expect("an answer").body()
 }
 
 #[test]

@@ -12,7 +12,7 @@ use apus_net::wire::keys::{ApiKey, SERVED};
 use apus_net::wire::schema::{self, Message};
 use apus_net::wire::value::Records;
 use apus_net::wire::writer::{SPLICE_BYTES_MIN, Writer};
-use apus_net::wire::{Call, decode_request, encode_response};
+use apus_net::wire::{Call, Encoded, decode_request, encode_response};
 use bytes::Bytes;
 
 const ID: Uuid = Uuid([7; 16]);
@@ -31,7 +31,7 @@ pub fn asked<'a, M: Message<'a>>(version: i16, message: &M) -> Request {
 }
 
 fn answered<M: for<'a> Message<'a>>(version: i16, response: &Response, check: impl FnOnce(&M)) {
-    let frame = encode_response(&mut Writer::new(), version, 42, response).expect("an answer");
+    let frame = encode_response(&mut Writer::new(), version, 42, response).frame().expect("an answer");
     let body = frame.body();
     let (correlation, message) = decode_response::<M>(&body, version).expect("our own answer");
     assert_eq!(correlation, 42);
@@ -117,7 +117,7 @@ fn what_became_of_a_batch_is_said_in_the_words_of_the_version() {
         });
     }
     for silent in [Response::Silence, Response::Hangup("acks=0".into())] {
-        assert_eq!(encode_response(&mut Writer::new(), 9, 42, &silent), None);
+        assert_eq!(encode_response(&mut Writer::new(), 9, 42, &silent), Encoded::Nothing);
     }
 }
 
@@ -173,7 +173,7 @@ fn fetched_records_are_spliced_into_the_frame() {
     let topics = vec![FetchedTopic { topic: TopicRef::Id(ID), partitions: vec![read, failed] }];
     let response = Response::Fetch(FetchResponse { refusal: None, session_id: 8, topics });
     for version in 4..=18 {
-        let frame = encode_response(&mut Writer::new(), version, 42, &response).expect("an answer");
+        let frame = encode_response(&mut Writer::new(), version, 42, &response).frame().expect("an answer");
         assert!(frame.pieces.iter().any(|piece| piece.as_ptr() == batch.as_ptr()), "records are not copied");
         answer!(schema::fetch::FetchResponse, version, &response, |found| {
             assert_eq!(found.session_id, if version >= 7 { 8 } else { 0 });
@@ -448,7 +448,7 @@ fn epochs_end_somewhere() {
 #[test]
 fn configs_are_described() {
     let resource = |result| DescribedResource { kind: 2, name: "t".into(), result };
-    let resources = vec![resource(Ok(vec![row()])), resource(Err(Refusal::UnknownTopicOrPartition.into()))];
+    let resources = vec![resource(Ok(Arc::from([row()]))), resource(Err(Refusal::UnknownTopicOrPartition.into()))];
     for version in 1..=4 {
         let resources = resources.clone();
         let response =

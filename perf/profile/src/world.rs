@@ -256,7 +256,11 @@ impl World {
             Effect::Warm { .. } | Effect::Forget { .. } => {}
             Effect::Note { level: Level::Debug | Level::Info, .. } => {}
             Effect::Note { text, .. } => eprintln!("{text}"),
-            Effect::Send { .. } | Effect::Close { .. } | Effect::Stopped | Effect::Halt { .. } => {
+            Effect::Send { .. }
+            | Effect::Close { .. }
+            | Effect::Abandon { .. }
+            | Effect::Stopped
+            | Effect::Halt { .. } => {
                 panic!("the broker is not to do that: {effect:?}")
             }
         }

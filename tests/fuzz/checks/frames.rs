@@ -6,10 +6,10 @@ use std::sync::Arc;
 
 use apus_core::api::{FetchResponse, ProduceResponse, Request, Response};
 use apus_core::ids::ConnectionId;
-use apus_core::limits::{RECEIVE_BYTES_FIRST, REQUEST_BYTES_MAX};
+use apus_core::limits::{RECEIVE_BYTES_FIRST, RECEIVE_BYTES_STEP, RECEIVE_FACTOR, REQUEST_BYTES_MAX};
 use apus_core::time::{Instant, Rng, WallTime};
 use apus_core::turn::{Counters, Effect, Turn};
-use apus_net::session::{Next, Session, SessionSettings};
+use apus_net::session::{Next, Room, Session, SessionSettings};
 use apus_net::wire::header::Reject;
 use apus_net::wire::keys::ApiKey;
 use apus_net::wire::writer::Writer;
@@ -18,6 +18,8 @@ use bytes::Bytes;
 
 use super::Input;
 
+/// The core has room for everything.
+const ROOM: Room = Room { in_flight: true, replies: true, replies_to_readers: true };
 /// `socket.request.max.bytes`: its default.
 const BYTES_MAX: usize = 100 << 20;
 
@@ -147,7 +149,8 @@ impl Bench {
         let (buffer, _) = self.session.buffer();
         buffer.extend_from_slice(piece);
         let kept = buffer.capacity();
-        assert!(kept <= 4 * bytes.max(RECEIVE_BYTES_FIRST), "{kept} bytes are kept of {bytes}");
+        let fair = (RECEIVE_FACTOR * bytes).clamp(RECEIVE_BYTES_FIRST, RECEIVE_BYTES_STEP).max(bytes);
+        assert!(kept <= 2 * (bytes + fair), "{kept} bytes are kept of {bytes}");
         self.session.received(Instant(0));
         self.begin_all();
     }
@@ -155,7 +158,7 @@ impl Bench {
     /// Begins what may begin. Where nothing may, all that waits is answered, the last one first.
     fn begin_all(&mut self) {
         loop {
-            let next = self.step(|session, writer, turn| session.next(writer, turn));
+            let next = self.step(|session, writer, turn| session.next(ROOM, writer, turn));
             match next {
                 Next::Request { slot, request, .. } => {
                     self.story.requests.push(format!("{request:?}"));
@@ -165,6 +168,7 @@ impl Bench {
                     assert!(!self.waiting.is_empty(), "every reply is read, and yet it waits");
                     self.answer_all();
                 }
+                Next::Held(need) => panic!("there is room, and yet it waits for {need:?}"),
                 Next::Idle => return,
                 Next::Closed => {
                     self.story.closed = true;

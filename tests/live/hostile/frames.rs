@@ -1,12 +1,16 @@
 //! Frames and headers: lengths that are none, bytes that come late or never, APIs and versions that do not exist.
 
-use std::thread;
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use super::wire::{
-    API_VERSIONS, Answer, CORRELATION, FETCH, METADATA, PRODUCE, Reader, Wire, ask, frame, header, request,
+    API_VERSIONS, Answer, CORRELATION, FETCH, METADATA, PRODUCE, Reader, Wire, ask, frame, header, request, text,
 };
 use crate::broker::Broker;
+
+/// How long a dripping client takes for a byte.
+const DRIP: Duration = Duration::from_secs(1);
 
 /// UNSUPPORTED_VERSION
 const UNSUPPORTED: i16 = 35;
@@ -14,7 +18,6 @@ const UNSUPPORTED: i16 = 35;
 pub fn attack(broker: &Broker) -> u64 {
     lengths(broker);
     truncated(broker);
-    dripping(broker);
     headers(broker);
     unknown_versions(broker);
     1 << 10
@@ -39,15 +42,38 @@ fn truncated(broker: &Broker) {
     }
 }
 
-/// A byte at a time is slow, and no error.
-fn dripping(broker: &Broker) {
-    let mut wire = Wire::connect(broker);
-    for byte in request(API_VERSIONS, 0, false, &[]) {
-        wire.send(&[byte]);
-        thread::sleep(Duration::from_millis(3));
+/// A byte a second is slow, and no error: a request that comes so for as long as everything else takes.
+pub struct Drip {
+    enough: mpsc::Sender<()>,
+    thread: JoinHandle<()>,
+}
+
+impl Drip {
+    /// Begins.
+    pub fn start(broker: &Broker) -> Drip {
+        let mut wire = Wire::connect(broker);
+        let (enough, told) = mpsc::channel();
+        let thread = thread::spawn(move || {
+            // The name of its client makes it long.
+            let mut body = header(API_VERSIONS, 0, false);
+            body.truncate(8);
+            body.extend(text(&"slow".repeat(1_000)));
+            let mut bytes = frame(&body).into_iter();
+            while told.recv_timeout(DRIP) == Err(RecvTimeoutError::Timeout) {
+                wire.send(&[bytes.next().expect("a request lasts an hour")]);
+            }
+            wire.send(bytes.as_slice());
+            let Answer::Frame(answer) = wire.answer() else { panic!("a slow client is answered") };
+            assert_eq!(Reader(&answer).i32(), CORRELATION);
+        });
+        Drip { enough, thread }
     }
-    let Answer::Frame(answer) = wire.answer() else { panic!("a slow client is answered") };
-    assert_eq!(Reader(&answer).i32(), CORRELATION);
+
+    /// Sends the rest: it is answered.
+    pub fn finish(self) {
+        self.enough.send(()).expect("it drips");
+        self.thread.join().expect("a slow client is answered");
+    }
 }
 
 fn headers(broker: &Broker) {

@@ -12,6 +12,8 @@ mod frames;
 pub mod names;
 mod neighbour;
 mod phases;
+mod readers;
+mod repeats;
 pub mod wire;
 
 use crate::broker::{Broker, seed};
@@ -26,6 +28,8 @@ fn nothing_that_a_stranger_sends_can_hurt() {
     let seed = seed(31);
     let mut broker = Broker::start(&Place::Directory, seed, &["cores=2", "num.partitions=2", "max.connections=20000"]);
     names::create(&broker);
+    names::create_wide(&broker);
+    let drip = frames::Drip::start(&broker);
     let mut phases = Phases::start(&broker);
     phases.quiet();
     phases.run("frames", || frames::attack(&broker));
@@ -33,10 +37,16 @@ fn nothing_that_a_stranger_sends_can_hurt() {
     phases.run("batches", || batches::attack(&broker));
     phases.run("names and configs", || names::attack(&broker));
     phases.run("a million topics in one Metadata", || floods::many_topics(&broker));
+    phases.run("one broker's settings, often", || repeats::resources(&broker));
+    phases.run("one topic, often", || repeats::topics(&broker));
+    phases.run("groups without a name", || repeats::keys(&broker));
+    phases.run("one partition, often", || repeats::positions(&broker));
+    phases.run_holding("hundreds who never read", readers::HELD, || readers::attack(&broker));
     phases.run("a client that never reads", || floods::never_reads(&broker));
     phases.run("a pipeline of a million requests", || floods::pipeline(&broker));
     phases.run("ten thousand connections", || crowds::attack(&broker));
     let history = phases.finish();
+    drip.finish();
     history.verify(&broker);
     broker.stop();
     let logged = broker.logged();

@@ -1,5 +1,6 @@
 //! Topics that Kafka refuses: by name, by numbers, by settings.
 
+use super::repeats::{WIDE, WIDE_PARTITIONS};
 use super::wire::{Answer, CORRELATION, CREATE_TOPICS, METADATA, Reader, Wire, request, text};
 use crate::broker::Broker;
 
@@ -18,6 +19,11 @@ const INVALID_REQUEST: i16 = 42;
 /// Makes it.
 pub fn create(broker: &Broker) {
     assert_eq!(errors(broker, &[topic(TOPIC, 1, 1, &[])]), [NONE]);
+}
+
+/// Makes one that is wide.
+pub fn create_wide(broker: &Broker) {
+    assert_eq!(errors(broker, &[topic(WIDE, WIDE_PARTITIONS, 1, &[])]), [NONE]);
 }
 
 pub fn attack(broker: &Broker) -> u64 {

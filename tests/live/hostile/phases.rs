@@ -1,9 +1,8 @@
 //! One kind of attack after another, and what each costs: the broker's memory, and the neighbour's patience.
 
 use std::fs;
-use std::time::Duration;
 
-use super::neighbour::Neighbour;
+use super::neighbour::{Neighbour, WAITS, Wait};
 use crate::broker::Broker;
 use crate::history::History;
 use crate::process::memory;
@@ -20,44 +19,56 @@ const GROWTH_FACTOR: u64 = 48;
 pub struct Phases {
     neighbour: Neighbour,
     process: u32,
-    quiet: Duration,
 }
 
 impl Phases {
     /// Starts the neighbour.
     pub fn start(broker: &Broker) -> Phases {
-        Phases { neighbour: Neighbour::start(broker), process: broker.process(), quiet: Duration::ZERO }
+        Phases { neighbour: Neighbour::start(broker), process: broker.process() }
     }
 
     /// Nobody attacks.
     pub fn quiet(&mut self) {
-        let from = self.neighbour.count();
-        self.neighbour.wait(from + 3 * RECORDS_MIN);
-        self.quiet = self.neighbour.percentile(from, 99);
-        println!("alone: the neighbour's records take {:?}, p99 {:?}", self.neighbour.percentile(from, 50), self.quiet);
+        // The first ones wait for the group.
+        self.neighbour.wait(RECORDS_MIN);
+        let from = self.neighbour.counts();
+        self.neighbour.wait(from[Wait::Committed as usize] + 3 * RECORDS_MIN);
+        println!("alone: {}", self.waits(from));
     }
 
     /// Attacks, again and again while the neighbour works; an attack tells how many bytes it sent.
-    pub fn run(&mut self, name: &str, mut attack: impl FnMut() -> u64) {
+    pub fn run(&mut self, name: &str, attack: impl FnMut() -> u64) {
+        self.run_holding(name, 0, attack);
+    }
+
+    /// The same, where the broker may hold so much on behalf of whoever attacks.
+    pub fn run_holding(&mut self, name: &str, held: u64, mut attack: impl FnMut() -> u64) {
         let before = memory(self.process, "VmRSS");
         fs::write(format!("/proc/{}/clear_refs", self.process), "5").expect("the peak can be forgotten");
-        let from = self.neighbour.count();
+        let from = self.neighbour.counts();
         let (mut sent, mut rounds) = (0, 0);
-        while rounds == 0 || self.neighbour.count() < from + RECORDS_MIN {
+        while rounds == 0 || self.neighbour.counts()[0] < from[0] + RECORDS_MIN {
             sent = sent.max(attack());
             rounds += 1;
         }
         let grown = memory(self.process, "VmHWM").saturating_sub(before);
-        let (median, slow) = (self.neighbour.percentile(from, 50), self.neighbour.percentile(from, 99));
         println!(
-            "{name}: {rounds} rounds of {} KiB; memory grew by {} KiB; the neighbour's records took {median:?}, p99 \
-             {slow:?} ({:?} alone)",
+            "{name}: {rounds} rounds of {} KiB; memory grew by {} KiB; {}",
             sent >> 10,
             grown >> 10,
-            self.quiet
+            self.waits(from)
         );
-        let bound = GROWTH_BYTES + GROWTH_FACTOR * sent;
+        let bound = GROWTH_BYTES + held + GROWTH_FACTOR * sent;
         assert!(grown <= bound, "{name}: memory grew by {grown} bytes, and {sent} were sent");
+    }
+
+    /// How long the neighbour waited since then, for each thing that it waits for.
+    fn waits(&self, from: [usize; 3]) -> String {
+        let one = |wait: Wait| {
+            let percentile = |of_hundred| self.neighbour.percentile(wait, from[wait as usize], of_hundred);
+            format!("{wait:?} in {:?}, p99 {:?}", percentile(50), percentile(99))
+        };
+        format!("the neighbour's records: {}", WAITS.map(one).join("; "))
     }
 
     /// What the neighbour did.

@@ -14,13 +14,23 @@ pub const FETCH: i16 = 1;
 /// Kafka's key of the API.
 pub const METADATA: i16 = 3;
 /// Kafka's key of the API.
+pub const OFFSET_FETCH: i16 = 9;
+/// Kafka's key of the API.
+pub const FIND_COORDINATOR: i16 = 10;
+/// Kafka's key of the API.
 pub const JOIN_GROUP: i16 = 11;
 /// Kafka's key of the API.
 pub const HEARTBEAT: i16 = 12;
 /// Kafka's key of the API.
+pub const DESCRIBE_GROUPS: i16 = 15;
+/// Kafka's key of the API.
 pub const API_VERSIONS: i16 = 18;
 /// Kafka's key of the API.
 pub const CREATE_TOPICS: i16 = 19;
+/// Kafka's key of the API.
+pub const DESCRIBE_CONFIGS: i16 = 32;
+/// Kafka's key of the API.
+pub const DELETE_GROUPS: i16 = 42;
 
 /// A connection.
 pub struct Wire {

@@ -217,7 +217,7 @@ impl World {
             }
             Effect::Reply { connection, pieces } => self.reply(connection, pieces.concat().into()),
             Effect::Read { connection, enabled } => self.read(connection, enabled),
-            Effect::Close { connection } => self.close(connection),
+            Effect::Close { connection } | Effect::Abandon { connection } => self.close(connection),
             Effect::Store { ticket, request } => {
                 let (delay, life) = (self.delay(3_000, 80_000), self.lives);
                 self.at(delay, Happening::Store { life, core, ticket, request: Box::new(request) });

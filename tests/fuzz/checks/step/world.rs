@@ -219,7 +219,7 @@ impl World {
                     wire.is_read = enabled;
                 }
             }
-            Effect::Close { connection } => {
+            Effect::Close { connection } | Effect::Abandon { connection } => {
                 self.wires.retain(|_, wire| wire.connection != connection);
                 self.queue.push_back(Event::Closed { connection });
             }
