@@ -7,7 +7,7 @@
 //!
 //! It takes fifteen seconds, or what it is told; twenty minutes are a soak:
 //!
-//! `APUS_SOAK_SECONDS=1200 cargo test --locked --test live soak -- --nocapture`
+//! `APUS_SOAK_SECONDS=1200 cargo test --workspace --locked --test live soak -- --nocapture`
 
 mod looks;
 mod steady;
