@@ -25,6 +25,7 @@ count=$((rate * seconds))
 say "warm-up: $rate records/s, so $count records"
 
 java_tool org.apache.kafka.tools.TopicCommand --bootstrap-server "$BOOTSTRAP" --create --topic $topic --partitions 4 >/dev/null
+# Some awks cut what %d prints at 2^31: bytes are printed as %.0f.
 # `store_asked`: "<PUTs> <GETs> <LISTs> <bytes put> <bytes got> <snapshots>" so far, as the broker counts them: a listing of the store would hide
 # what was deleted meanwhile.
 store_asked() {
@@ -32,7 +33,7 @@ store_asked() {
         /^apus_store_requests_total/ { requests[$3] = $4 }
         /^apus_store_bytes_total/ { bytes[$3] = $4 }
         /^apus_snapshots_total/ { snapshots = $2 }
-        END { printf "%d %d %d %d %d %d\n", requests["put"] + requests["put_conditional"], requests["get"], requests["list"],
+        END { printf "%d %d %d %.0f %.0f %d\n", requests["put"] + requests["put_conditional"], requests["get"], requests["list"],
             bytes["put"] + bytes["put_conditional"], bytes["get"], snapshots }'
 }
 before="0 0 0 0 0 0" after=$before
@@ -77,7 +78,7 @@ summary=$(awk -v from="$from" -v to="$produced" -v count="$count" -v before="$cp
     printf "%.0f MB/s for %.0f s, broker %.2f CPU s/GB, %d MiB", count / 1000 / (to - from), to - from,
         (after - before) / (count / 1e6), peak / 1024 }')
 if [[ $BROKER == apus ]]; then
-    read -r puts gets lists put got snapshots < <(awk '{ for (i = 1; i <= 6; i++) printf "%d ", $(i + 6) - $i; print "" }' <<<"$before $after")
+    read -r puts gets lists put got snapshots < <(awk '{ for (i = 1; i <= 6; i++) printf "%.0f ", $(i + 6) - $i; print "" }' <<<"$before $after")
     summary+=$(awk -v count="$count" -v puts="$puts" -v gets="$gets" -v lists="$lists" -v put="$put" -v got="$got" 'BEGIN {
         gb = count / 1e6
         printf "; a GB: %.0f PUT of %.0f MB, %.1f GET of %.1f MB, %.1f LIST", puts / gb, put / 1e6 / gb, gets / gb, got / 1e6 / gb, lists / gb }')
