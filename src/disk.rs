@@ -4,6 +4,9 @@
 //! - A segment is made under another name, written with zeros, synced, renamed, and its directory synced: one that a
 //!   crash interrupts is never seen. That happens on the executor's blocking thread; nothing waits for it but its
 //!   asker.
+//! - A segment that is removed is kept under another name, one at a time, and becomes the next one by a change of its name:
+//!   a journal that goes round writes no zeros. (Measured under small produces: a sixth of the broker's CPU, and a third
+//!   of what reached the disk.) It is gone with the next start.
 //! - A write is one `O_DIRECT | O_DSYNC` write through io_uring (measured 94 us at 4 KiB on a virtual disk, against
 //!   140 us for a write and an fdatasync): when it is answered, it is durable. There is one at a time.
 //! - Where a file system knows no `O_DIRECT`, writes go through its cache, still with `O_DSYNC`.
@@ -21,7 +24,7 @@ use std::rc::Rc;
 use std::thread;
 use std::time::Duration;
 
-use apus_core::limits::{JOURNAL_BLOCK_BYTES, SEGMENT_FIRST_BYTES};
+use apus_core::limits::{JOURNAL_BLOCK_BYTES, SEGMENT_BYTES, SEGMENT_FIRST_BYTES};
 use apus_core::world::{DiskFailure, DiskReply, DiskRequest};
 use bytes::Bytes;
 use glommio::GlommioError;
@@ -206,8 +209,20 @@ fn read(path: &Path, position: u64, bytes: u64) -> io::Result<DiskReply> {
     Ok(DiskReply::Bytes(buffer.into()))
 }
 
+/// Where the segment is that was removed and waits to be used again. What is unfinished is removed at a start, and so is
+/// this.
+fn retired(directory: &Path) -> PathBuf {
+    directory.join("retired.new")
+}
+
 fn create(directory: &Path, segment: u64, bytes: u64) -> io::Result<DiskReply> {
     assert!(bytes > 0 && bytes.is_multiple_of(JOURNAL_BLOCK_BYTES));
+    let retired = retired(directory);
+    if fs::metadata(&retired).is_ok_and(|metadata| metadata.len() == bytes) {
+        fs::rename(&retired, path(directory, segment))?;
+        sync_directory(directory)?;
+        return Ok(DiskReply::Done);
+    }
     let unfinished = directory.join(format!("{segment:016x}.new"));
     // Direct writes leave no pages behind that the segment's own writes would have to evict.
     let direct = write_zeros(&unfinished, bytes, libc::O_DIRECT);
@@ -242,7 +257,10 @@ fn write_zeros(path: &Path, bytes: u64, flags: i32) -> io::Result<()> {
 }
 
 fn remove(directory: &Path, segment: u64) -> io::Result<DiskReply> {
-    match fs::remove_file(path(directory, segment)) {
+    let (path, retired) = (path(directory, segment), retired(directory));
+    let is_usual = fs::metadata(&path).is_ok_and(|metadata| metadata.len() == SEGMENT_BYTES);
+    let gone = if is_usual && !retired.exists() { fs::rename(&path, &retired) } else { fs::remove_file(&path) };
+    match gone {
         Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
         _ => sync_directory(directory).map(|()| DiskReply::Done),
     }
@@ -321,6 +339,35 @@ mod tests {
             assert_eq!(perform(&disk, DiskRequest::Remove { segment: 3 }), Ok(DiskReply::Done));
         }
         assert!(matches!(read(0), Err(DiskFailure::Broken(_))));
+    }
+
+    #[test]
+    fn a_segment_that_was_removed_is_used_again_as_it_stands() {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let disk = Disk::new(DataDirectory::take(directory.path()).expect("it is free"));
+        let journal = directory.path().join("journal");
+        // Files with holes stand for segments.
+        for segment in [1, 2] {
+            let file = File::create(path(&journal, segment)).expect("it can be made");
+            file.set_len(SEGMENT_BYTES).expect("it can be long");
+            file.write_all_at(&[segment as u8], 7).expect("it can be written");
+        }
+        for segment in [1, 2] {
+            assert_eq!(perform(&disk, DiskRequest::Remove { segment }), Ok(DiskReply::Done));
+        }
+        assert_eq!(perform(&disk, DiskRequest::List), Ok(DiskReply::Segments(vec![])));
+        let create = |segment, bytes| perform(&disk, DiskRequest::Create { segment, bytes });
+        assert_eq!(create(3, 4096), Ok(DiskReply::Done), "of another length: a new one");
+        assert_eq!(create(4, SEGMENT_BYTES), Ok(DiskReply::Done));
+        let byte = |segment| perform(&disk, DiskRequest::Read { segment, position: 7, bytes: 1 });
+        assert_eq!(byte(3), Ok(DiskReply::Bytes(vec![0].into())));
+        assert_eq!(byte(4), Ok(DiskReply::Bytes(vec![1].into())), "one is kept, the first");
+        let listed = DiskReply::Segments(vec![(3, 4096), (4, SEGMENT_BYTES)]);
+        assert_eq!(perform(&disk, DiskRequest::List), Ok(listed));
+        drop(disk);
+        fs::rename(path(&journal, 4), retired(&journal)).expect("as if it were removed");
+        drop(DataDirectory::take(directory.path()).expect("it is free again"));
+        assert!(!retired(&journal).exists(), "a start begins without it");
     }
 
     #[test]

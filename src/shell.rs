@@ -23,8 +23,8 @@ pub trait Machines: 'static {
     /// Steps events from the front of the queue, as many as its budget allows.
     fn step(&mut self, events: &mut VecDeque<Event>, turn: &mut Turn<'_>);
 
-    /// Where bytes of a connection go, with how many of the frame under way are missing (0 where that is unknown);
-    /// nothing where it is not to be read.
+    /// Where bytes of a connection go, with how many of the frame under way are missing (0 where that is unknown), and
+    /// with room for some of them where some are; nothing where it is not to be read.
     fn receive_buffer(&mut self, connection: ConnectionId) -> Option<(&mut BytesMut, usize)>;
 
     /// How they stand, for whoever watches.

@@ -53,6 +53,9 @@ impl Machines for Echo {
     fn receive_buffer(&mut self, connection: ConnectionId) -> Option<(&mut BytesMut, usize)> {
         let buffer = self.buffers.get_mut(&connection)?;
         let missing = frame_bytes(buffer).map_or(0, |bytes| bytes.saturating_sub(buffer.len()));
+        if buffer.capacity() == buffer.len() {
+            buffer.reserve(missing.min(1 << 20));
+        }
         Some((buffer, missing))
     }
 }

@@ -214,7 +214,8 @@ pub enum DiskRequest {
         /// How many bytes.
         bytes: u64,
     },
-    /// Make a segment of this length, every byte written as zero, file and directory entry durable.
+    /// Make a segment of this length, file and directory entry durable. Every byte was written: as zero, or the whole is a
+    /// segment of this length that was removed and is used again as it stands.
     Create {
         /// Its number.
         segment: u64,

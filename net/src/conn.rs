@@ -33,7 +33,7 @@ use glommio::net::TcpStream;
 use glommio::timer::Timer;
 
 use crate::listener::Accepted;
-use crate::{session, sys};
+use crate::sys;
 
 /// What is read at once through the core's buffer, and copied.
 const SMALL_BYTES: usize = 16 << 10;
@@ -51,7 +51,7 @@ const LINGER_MAX: Duration = Duration::from_millis(300);
 /// The core that connections live on.
 pub trait Host: 'static {
     /// Lends the node's buffer for a connection, with how many bytes of the frame under way are missing (0 where
-    /// that is unknown); nothing where the node does not know the connection, or not yet.
+    /// that is unknown), and room for some of them where some are; nothing where the node does not know the connection, or not yet.
     fn lend<R>(&self, connection: ConnectionId, fill: impl FnOnce(&mut BytesMut, usize) -> R) -> Option<R>;
 
     /// Queues an event for the node and sees to it that it is stepped; its number, counted from 0.
@@ -281,9 +281,6 @@ impl Connection {
     }
 
     fn receive_direct(&self, buffer: &mut BytesMut, missing: usize) -> io::Result<usize> {
-        if buffer.capacity() == buffer.len() {
-            buffer.reserve(missing.min(session::room(buffer.len())));
-        }
         let room = missing.min(buffer.capacity() - buffer.len());
         let result = sys::receive(self.stream.borrow().as_raw_fd(), buffer, missing);
         // What is complete is the node's to cut; what is not can go on without it.

@@ -14,6 +14,7 @@ mod metrics;
 mod plan;
 mod plot;
 mod quantity;
+mod rdkafka;
 mod spread;
 mod table;
 mod watch;
@@ -54,7 +55,7 @@ pub struct CompareArguments {
     /// How long each workload of a scenario runs (3).
     #[arg(long)]
     seconds: Option<f64>,
-    /// Whose load: our own, or Kafka's ProducerPerformance and ConsumerPerformance.
+    /// Whose load: our own; Kafka's ProducerPerformance, ConsumerPerformance and EndToEndLatency; rdkafka_performance.
     #[arg(long, value_enum, default_value_t = Generator::Own)]
     generator: Generator,
     /// Where table, plot and logs go.
@@ -81,6 +82,8 @@ enum Generator {
     Own,
     /// Kafka's own tools.
     Java,
+    /// `rdkafka_performance`.
+    Rdkafka,
 }
 
 /// What is written beside the table.

@@ -26,7 +26,7 @@ use store::Store;
 use ward::Ward;
 
 /// Partitions of topics whose creator does not say: those of Kafka's own generators.
-const PARTITIONS: u32 = 12;
+pub const PARTITIONS: u32 = 12;
 
 /// A broker, and what its records are kept on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]

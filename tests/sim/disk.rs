@@ -1,7 +1,8 @@
 //! The journal's disk, as unkind as a real one at a crash: what was not answered may be there, in part, or not at all.
 //!
 //! A write that is under way at a crash leaves any subset of its 4 KiB blocks; a segment that is being made or removed
-//! is there whole or not at all, because a real one gets its name only when it is complete. What was answered stays.
+//! is there whole or not at all, because a real one gets its name only when it is complete. What was answered stays. A
+//! segment that was removed is the next one that is made, as it stands; a crash takes it away.
 //!
 //! It may be full, which refuses new segments and nothing else; and it may break, which leaves of a write what a crash
 //! would.
@@ -30,6 +31,8 @@ pub struct DiskKey(u64);
 #[derive(Debug, Default)]
 pub struct Disk {
     segments: BTreeMap<u64, Segment>,
+    retired: Option<Segment>,
+    used_again: u64,
     under_way: BTreeMap<DiskKey, DiskRequest>,
     numbers: u64,
     faults: DiskFaults,
@@ -76,6 +79,11 @@ impl Disk {
         Some(self.apply(request))
     }
 
+    /// How many segments had been others before.
+    pub fn used_again(&self) -> u64 {
+        self.used_again
+    }
+
     /// Whether a write is under way.
     pub fn writes(&self) -> bool {
         self.under_way.values().any(|request| matches!(request, DiskRequest::Write { .. }))
@@ -92,6 +100,7 @@ impl Disk {
                 _ => {}
             }
         }
+        self.retired = None;
     }
 
     fn tear(&mut self, segment: u64, position: u64, pieces: &[Bytes], rng: &mut Rng) {
@@ -123,7 +132,9 @@ impl Disk {
             }
             DiskRequest::Create { segment, bytes } => {
                 assert!(bytes > 0 && bytes.is_multiple_of(JOURNAL_BLOCK_BYTES));
-                self.segments.insert(segment, Segment { bytes, blocks: BTreeMap::new() });
+                let again = self.retired.take_if(|retired| retired.bytes == bytes);
+                self.used_again += u64::from(again.is_some());
+                self.segments.insert(segment, again.unwrap_or(Segment { bytes, blocks: BTreeMap::new() }));
                 Ok(DiskReply::Done)
             }
             DiskRequest::Write { segment, position, pieces } => {
@@ -135,7 +146,8 @@ impl Disk {
                 Ok(DiskReply::Done)
             }
             DiskRequest::Remove { segment } => {
-                self.segments.remove(&segment);
+                let removed = self.segments.remove(&segment);
+                self.retired = self.retired.take().or(removed);
                 Ok(DiskReply::Done)
             }
         }

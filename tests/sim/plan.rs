@@ -116,6 +116,16 @@ impl Plan {
         plan
     }
 
+    /// The same with more to do, and a journal whose segments are soon full.
+    pub fn going_round(mut self) -> Plan {
+        let segment_bytes = 160 * KIB;
+        self.journal =
+            JournalLimits { first_bytes: segment_bytes, segment_bytes, bytes_max: 4 * segment_bytes, ..SMALL_JOURNAL };
+        self.batches = 150;
+        self.pace = Pace { bytes_max: 400, pause_ms_max: 3_000 };
+        self
+    }
+
     /// A bug is looked for where it can show.
     fn suit_sabotage(&mut self) {
         let Some(sabotage) = self.sabotage else { return };

@@ -8,6 +8,8 @@ use crate::world::{Ending, World};
 
 /// Seeds of an ordinary run of the tests.
 const SEEDS: u64 = 300;
+/// Of these in a journal of a few segments that are soon full.
+const ROUND_SEEDS: u64 = 40;
 /// A seeded bug must be found within so many seeds; the first that finds it ends the search.
 const SABOTAGED_SEEDS: u64 = 300;
 
@@ -41,6 +43,14 @@ fn find(sabotage: Sabotage, words: &str) {
 fn every_promise_is_kept() {
     let failed: Vec<u64> = (0..SEEDS).filter_map(|seed| try_live(seed).err()).collect();
     assert!(failed.is_empty(), "{} of {SEEDS} seeds failed: {failed:?}", failed.len());
+}
+
+/// Segments that were removed are used again as they stand.
+#[test]
+fn every_promise_is_kept_while_the_journal_goes_round() {
+    let endings = (0..ROUND_SEEDS).map(|seed| World::new(Plan::new(seed, None).going_round(), false).run());
+    let used_again = endings.filter(|ending| ending.segments_used_again > 1).count() as u64;
+    assert!(used_again > ROUND_SEEDS / 2, "in {used_again} of {ROUND_SEEDS} seeds the journal goes round");
 }
 
 /// Stories that found something once, by what they found. Where a change of the plan makes another story of a seed, the

@@ -6,6 +6,8 @@
 //!   than the chain's end means that something acknowledged in between is broken: [`Corruption`], nothing is written.
 //! - What else is behind the end was never acknowledged: exactly one write is in flight at a time, so it is one
 //!   torn group, or bytes of somebody else. It is to be zeroed before anything new is written.
+//! - A segment may have been another one before: then groups of this journal follow that name that other segment, a
+//!   lower one, and between the end and the first of them stands what is left of such a group. They say nothing and stay.
 //!
 //! One read of at most [`READ_BYTES_MAX`] is asked for at a time.
 
@@ -62,13 +64,13 @@ pub struct Tail {
     pub place: Option<(u64, u64)>,
     /// The last group and its digest.
     pub last: Option<(GroupHeader, u64)>,
-    /// Blocks of the last segment that are not zero and must be: position and bytes.
+    /// Blocks of the last segment that are to be zeroed: position and bytes.
     pub garbage: Vec<(u64, u64)>,
-    /// A segment behind the last one, whole and zero: its number and bytes.
+    /// A segment behind the last one, whole and never written as such: its number and bytes.
     pub spare: Option<(u64, u64)>,
     /// Segments behind the last one that are of no use, in ascending order.
     pub useless: Vec<u64>,
-    /// Bytes behind the end that are not zero, in all segments.
+    /// Bytes behind the end that are of no group, in all segments.
     pub garbage_bytes: u64,
 }
 
@@ -107,7 +109,21 @@ pub struct Recovery {
     position: u64,
     last: Option<(GroupHeader, u64)>,
     window: Window,
-    garbage: Vec<(usize, u64, u64)>,
+    garbage: Vec<Garbage>,
+    /// How far the group goes that was torn, and in the segment of which index.
+    torn: (usize, u64),
+    /// The index of the segment that is looked through, where it was another one before.
+    used_before: Option<usize>,
+}
+
+/// Bytes behind the end, of the segment with that index.
+#[derive(Clone, Copy, Debug)]
+struct Garbage {
+    index: usize,
+    position: u64,
+    bytes: u64,
+    /// A group that names this place begins or goes on there. What has no name may be left of an older use.
+    named: bool,
 }
 
 /// Bytes of one segment that are in memory.
@@ -128,7 +144,18 @@ impl Recovery {
         segments.sort_unstable();
         let stage = if segments.is_empty() { Stage::Ended } else { Stage::Follow };
         let window = Window { index: usize::MAX, ..Window::default() };
-        Recovery { cluster, segments, stage, index: 0, position: 0, last: None, window, garbage: Vec::new() }
+        Recovery {
+            cluster,
+            segments,
+            stage,
+            index: 0,
+            position: 0,
+            last: None,
+            window,
+            garbage: Vec::new(),
+            torn: (usize::MAX, 0),
+            used_before: None,
+        }
     }
 
     /// The answer to [`Progress::Read`].
@@ -247,16 +274,21 @@ impl Recovery {
             Err(missing) => return Some(missing.into()),
         };
         if view.is_empty() || position >= length {
+            self.forget_former_use();
             self.stage = Stage::Scan { index: index + 1, position: 0 };
             return None;
         }
         let mut at = position;
         for block in view.chunks(JOURNAL_BLOCK_BYTES as usize) {
-            if self.belongs_behind(block, segment, at) {
-                return Some(self.broken(segment, at));
+            let header = GroupHeader::decode(block);
+            if let Some(header) = &header {
+                if self.belongs_behind(header, segment, at) {
+                    return Some(self.broken(segment, at));
+                }
+                self.note_header(header, index, segment, at);
             }
             if block.iter().any(|byte| *byte != 0) {
-                self.remember_garbage(index, at, block.len() as u64);
+                self.note_garbage(index, at, block.len() as u64);
             }
             at += block.len() as u64;
         }
@@ -264,21 +296,55 @@ impl Recovery {
         None
     }
 
+    /// A header behind the end that does not belong there: of the group that was torn here, or of an older use.
+    fn note_header(&mut self, header: &GroupHeader, index: usize, segment: u64, position: u64) {
+        if header.position != position || !self.is_ours(header) {
+            return;
+        }
+        if header.segment == segment {
+            self.torn = (index, position + header.span());
+        } else if header.segment < segment {
+            self.used_before = Some(index);
+        }
+    }
+
+    fn note_garbage(&mut self, index: usize, position: u64, bytes: u64) {
+        let named = self.torn.0 == index && position < self.torn.1;
+        match self.garbage.last_mut() {
+            Some(last) if last.index == index && last.named == named && last.position + last.bytes == position => {
+                last.bytes += bytes;
+            }
+            _ => self.garbage.push(Garbage { index, position, bytes, named }),
+        }
+    }
+
+    /// What has no name in a segment that was another one before is left of that time.
+    fn forget_former_use(&mut self) {
+        if let Some(used) = self.used_before.take() {
+            self.garbage.retain(|garbage| garbage.index != used || garbage.named);
+        }
+    }
+
+    fn is_ours(&self, header: &GroupHeader) -> bool {
+        match &self.last {
+            Some((last, _)) => header.author.journal == last.author.journal,
+            None => header.author.cluster == self.cluster,
+        }
+    }
+
     /// True where the block begins a group of this journal that is not older than the chain's end. At the end itself
     /// that is a torn group.
-    fn belongs_behind(&self, block: &[u8], segment: u64, position: u64) -> bool {
+    fn belongs_behind(&self, header: &GroupHeader, segment: u64, position: u64) -> bool {
         let at_end = segment == self.segments[self.index].0 && position == self.position;
         let torn_here = at_end || (position == 0 && self.last.is_some() && segment == self.segments[self.index].0 + 1);
-        let Some(header) = GroupHeader::decode(block) else { return false };
         let here = header.segment == segment && header.position == position;
-        let (ours, fits) = match &self.last {
-            Some((last, digest)) => (
-                header.author.journal == last.author.journal && header.first >= last.next(),
-                header.previous == *digest && header.first == last.next(),
-            ),
-            None => (header.author.cluster == self.cluster, header.previous == 0 || segment > 1),
+        let (later, fits) = match &self.last {
+            Some((last, digest)) => {
+                (header.first >= last.next(), header.previous == *digest && header.first == last.next())
+            }
+            None => (true, header.previous == 0 || segment > 1),
         };
-        here && ours && !(torn_here && fits)
+        here && self.is_ours(header) && later && !(torn_here && fits)
     }
 
     fn broken(&self, segment: u64, position: u64) -> Progress {
@@ -288,13 +354,6 @@ impl Recovery {
              of segment {segment}: acknowledged data in between is damaged"
         );
         corrupt(at, from, what)
-    }
-
-    fn remember_garbage(&mut self, index: usize, position: u64, bytes: u64) {
-        match self.garbage.last_mut() {
-            Some((same, start, length)) if *same == index && *start + *length == position => *length += bytes,
-            _ => self.garbage.push((index, position, bytes)),
-        }
     }
 
     /// The bytes from a position on, at least so many or up to the segment's end; or the read that brings them.
@@ -319,18 +378,18 @@ impl Recovery {
     fn tail(&self) -> Tail {
         let place = self.segments.get(self.index).map(|(segment, _)| (*segment, self.position));
         let behind = self.segments.get(self.index + 1..).unwrap_or_default();
-        let dirty = |number: u64| self.garbage.iter().any(|(index, ..)| self.segments[*index].0 == number);
+        let dirty = |number: u64| self.garbage.iter().any(|garbage| self.segments[garbage.index].0 == number);
         let spare = behind.first().copied().filter(|(number, _)| !dirty(*number));
         let useless =
             behind.iter().map(|(number, _)| *number).filter(|number| spare.map(|each| each.0) != Some(*number));
-        let here = self.garbage.iter().filter(|(index, ..)| *index == self.index);
+        let here = self.garbage.iter().filter(|garbage| garbage.index == self.index);
         Tail {
             place,
             last: self.last,
-            garbage: here.map(|(_, position, bytes)| (*position, *bytes)).collect(),
+            garbage: here.map(|garbage| (garbage.position, garbage.bytes)).collect(),
             spare,
             useless: useless.collect(),
-            garbage_bytes: self.garbage.iter().map(|(.., bytes)| bytes).sum(),
+            garbage_bytes: self.garbage.iter().map(|garbage| garbage.bytes).sum(),
         }
     }
 }

@@ -31,7 +31,7 @@ fn author() -> Author {
 fn command(length: usize) -> Bytes {
     let mut out = Vec::new();
     let start = frame::open(&mut out);
-    out.extend(std::iter::repeat_n(7, length));
+    out.extend(std::iter::repeat_n((length % 251) as u8, length));
     frame::seal(&mut out, start, 99, 1);
     Bytes::from(out)
 }
@@ -180,6 +180,81 @@ fn garbage_behind_the_end_is_told_and_cut() {
     disk.segments.get_mut(&1).expect("there")[end + 5..end + 3 * BLOCK].fill(0xab);
     let (found, tail) = disk.recover().expect("garbage");
     assert_eq!((found, tail.garbage), (lsns(1), vec![(end as u64, 3 * JOURNAL_BLOCK_BYTES)]));
+}
+
+/// The first segment is the third one from now on, whatever stands in it; one more is made behind it.
+fn used_again() -> Disk {
+    let mut disk = Disk::new();
+    disk.segments.insert(1, vec![0; 20 * BLOCK]);
+    disk.segments.insert(2, vec![0; 20 * BLOCK]);
+    for _ in 0..6 {
+        disk.data(&[2 * BLOCK]);
+    }
+    (disk.segment, disk.position) = (2, 0);
+    disk.data(&[10]);
+    let used = disk.segments.remove(&1).expect("there");
+    disk.segments.insert(3, used);
+    disk
+}
+
+#[test]
+fn a_segment_that_was_used_before_is_a_spare() {
+    let disk = used_again();
+    let (found, tail) = disk.recover().expect("sound");
+    assert_eq!(found, vec![Lsn(7)], "what stands in the spare is not read again");
+    assert_eq!((tail.spare, tail.useless.len(), tail.garbage_bytes), (Some((3, 20 * JOURNAL_BLOCK_BYTES)), 0, 0));
+}
+
+#[test]
+fn a_journal_goes_on_in_a_segment_that_was_used_before() {
+    let mut disk = used_again();
+    (disk.segment, disk.position) = (3, 0);
+    // Groups of one block end inside the older ones of three. Behind the beginning of the last of these nothing says what
+    // the rest of it was: that would be told, and zeroed.
+    for count in 1..=15 {
+        disk.data(&[10]);
+        let (found, tail) = disk.recover().expect("sound");
+        assert_eq!((found.len(), tail.garbage), (1 + count, vec![]), "behind {count} groups");
+    }
+}
+
+#[test]
+fn a_group_torn_over_an_older_one_is_cut() {
+    let mut disk = used_again();
+    (disk.segment, disk.position) = (3, 0);
+    disk.data(&[10]);
+    let before = disk.clone();
+    let (start, end) = disk.data(&[4 * BLOCK]);
+    for blocks in 0_u32..1 << ((end - start) / BLOCK) {
+        let mut torn = before.clone();
+        for block in (0..(end - start) / BLOCK).filter(|block| blocks & 1 << block != 0) {
+            let range = start + block * BLOCK..start + (block + 1) * BLOCK;
+            let written = disk.segments[&3][range.clone()].to_vec();
+            torn.segments.get_mut(&3).expect("there")[range].copy_from_slice(&written);
+        }
+        let (found, tail) = torn.recover().expect("torn");
+        let whole = blocks + 1 == 1 << ((end - start) / BLOCK);
+        assert_eq!(found.len(), if whole { 3 } else { 2 }, "blocks {blocks:b}");
+        let span = (end - start) as u64;
+        let cut = if blocks & 1 == 1 && !whole { vec![(start as u64, span)] } else { vec![] };
+        assert_eq!(
+            tail.garbage, cut,
+            "blocks {blocks:b}: a group that is named is cut, other bytes are those of before"
+        );
+    }
+}
+
+#[test]
+fn a_flip_in_a_segment_that_was_used_before_halts() {
+    let mut disk = used_again();
+    (disk.segment, disk.position) = (3, 0);
+    let (start, end) = disk.data(&[5000]);
+    disk.seal();
+    for at in (start..end - BLOCK).step_by(997) {
+        let mut flipped = disk.clone();
+        flipped.segments.get_mut(&3).expect("there")[at] ^= 0x10;
+        flipped.recover().expect_err("halted");
+    }
 }
 
 #[test]

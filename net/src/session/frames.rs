@@ -1,7 +1,8 @@
 //! From received bytes to frames.
 //!
 //! The buffer grows with bytes received, never by a declared length alone, and is given back whenever no frame is
-//! under way: an idle connection owns none. A frame is split off without copying.
+//! under way: an idle connection owns none. A client that has sent large frames is given room for another one at once:
+//! growing step by step moves most of its bytes a second time. A frame is split off without copying.
 
 use std::fmt;
 
@@ -58,11 +59,13 @@ impl fmt::Display for Unwanted {
 pub(super) struct Frames {
     buffer: BytesMut,
     bytes_max: usize,
+    /// Bytes of the last frame that was taken.
+    last: usize,
 }
 
 impl Frames {
     pub fn new(bytes_max: usize) -> Frames {
-        Frames { buffer: BytesMut::new(), bytes_max }
+        Frames { buffer: BytesMut::new(), bytes_max, last: 0 }
     }
 
     /// The buffer to append to, and how many bytes the frame under way still lacks (0: no frame has begun, or all of
@@ -73,7 +76,7 @@ impl Frames {
             Ok(None) | Err(_) => 0,
         };
         if self.buffer.capacity() == self.buffer.len() {
-            self.buffer.reserve(missing.min(room(self.buffer.len())));
+            self.buffer.reserve(missing.min(room(self.buffer.len(), self.last)));
         }
         (&mut self.buffer, missing)
     }
@@ -119,6 +122,7 @@ impl Frames {
 
     /// Takes the frame that was peeked at.
     pub fn take(&mut self, bytes: usize) -> Bytes {
+        self.last = bytes;
         let mut frame = self.buffer.split_to(LENGTH_BYTES + bytes).freeze();
         if self.buffer.is_empty() {
             self.buffer = BytesMut::new();
@@ -133,9 +137,10 @@ impl Frames {
 }
 
 /// How many bytes of a large frame there is room for, beside those that have come: for few while few have, because a
-/// length alone is no promise; for many times as many then, so that little is moved; and at last for as many.
-pub(crate) fn room(received: usize) -> usize {
-    (RECEIVE_FACTOR * received).clamp(RECEIVE_BYTES_FIRST, RECEIVE_BYTES_STEP).max(received)
+/// length alone is no promise, unless the `last` frame was large, which is one; for many times as many then, so that
+/// little is moved; and at last for as many.
+fn room(received: usize, last: usize) -> usize {
+    (RECEIVE_FACTOR * received).max(last).clamp(RECEIVE_BYTES_FIRST, RECEIVE_BYTES_STEP).max(received)
 }
 
 #[cfg(test)]
@@ -166,6 +171,19 @@ mod tests {
         assert_eq!(frames.peek().expect("sound").expect("whole").len(), 90 << 20);
         assert_eq!(frames.take(90 << 20).len(), 90 << 20);
         assert_eq!(frames.buffer.capacity(), 0);
+    }
+
+    #[test]
+    fn who_has_sent_a_large_frame_has_room_for_another() {
+        let mut frames = Frames::new(100 << 20);
+        let bytes = 600 << 10;
+        for capacity_min in [0, bytes] {
+            *frames.buffer().0 = BytesMut::from(&(bytes as u32).to_be_bytes()[..]);
+            let (buffer, missing) = frames.buffer();
+            assert!((capacity_min..=bytes + 1_024).contains(&buffer.capacity()), "{}", buffer.capacity());
+            buffer.resize(LENGTH_BYTES + missing, 0);
+            assert_eq!(frames.take(bytes).len(), bytes);
+        }
     }
 
     fn refused(length: u32, rest: &[u8]) -> Option<Unwanted> {

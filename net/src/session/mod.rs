@@ -5,8 +5,8 @@
 //! and brings each answer to [`Session::answer`]. What was written comes back through [`Session::sent`].
 //!
 //! Rules:
-//! - Replies leave in the order of the requests. Produce and Fetch overlap; any other request begins when all before
-//!   it are answered, and those behind it wait until it is.
+//! - Replies leave in the order of the requests. Produces overlap; any other request begins when all before it are
+//!   answered, and those behind it wait until it is.
 //! - At most [`CONNECTION_REQUESTS_MAX`](apus_core::limits::CONNECTION_REQUESTS_MAX) requests are unanswered; with as
 //!   many replies unread, or [`CONNECTION_REPLY_BYTES_MAX`](apus_core::limits::CONNECTION_REPLY_BYTES_MAX) of them, no
 //!   further request begins. Then the socket is not read, so a client that does not read cannot make us hold more.
@@ -43,7 +43,6 @@ use crate::wire::response::{Encoded, encode_response};
 use crate::wire::writer::{Frame, Writer};
 
 use frames::Frames;
-pub(crate) use frames::room;
 use replies::{Answer, Asked, Replies};
 
 /// Where reply memory is short, a client that reads nothing for so long is closed.
@@ -414,9 +413,10 @@ fn asked(header: &RequestHeader<'_>, turn: &mut Turn<'_>) -> Asked {
     Asked { api, version: header.version, correlation: header.correlation, came: turn.now }
 }
 
-/// Whether a request runs beside no other. What is too short for a key is refused soon enough.
+/// Whether a request runs beside no other. What is too short for a key is refused soon enough. Fetches run one at a time,
+/// as in Kafka: whoever sends a hundred of them and reads nothing is owed one answer, and not a hundred.
 fn is_alone(key: Option<ApiKey>) -> bool {
-    !matches!(key, Some(ApiKey::Produce | ApiKey::Fetch))
+    key != Some(ApiKey::Produce)
 }
 
 /// What a request of so many bytes needs. An answer is small where it follows from what is asked, and little is; those

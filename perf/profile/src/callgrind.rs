@@ -18,11 +18,16 @@ const PURGE: (&str, &str) = ("MIMALLOC_PURGE_DELAY", "-1");
 const TUNABLES: &str = "glibc.cpu.x86_rep_movsb_threshold=0x40000000:glibc.cpu.x86_rep_stosb_threshold=0x40000000:\
                         glibc.cpu.x86_non_temporal_threshold=0x40000000";
 
+/// What asks the allocator for memory.
+const ALLOCATORS: [&str; 3] = ["__rust_alloc", "__rust_alloc_zeroed", "__rust_realloc"];
+
 /// What was counted of a scenario.
 #[derive(Clone, Debug)]
 pub struct Counted {
     /// Instructions, all in all.
     pub instructions: u64,
+    /// Calls of the allocator for memory, all in all.
+    pub allocations: u64,
     /// What was done with them.
     pub done: Done,
     /// callgrind's own file.
@@ -61,7 +66,20 @@ pub fn count(name: &str, directory: &Path) -> Result<Counted, String> {
     let text = std::fs::read_to_string(&file).map_err(|error| format!("{}: {error}", file.display()))?;
     let total = text.lines().find_map(|line| line.strip_prefix("totals:")?.trim().parse().ok());
     let instructions = total.filter(|total| *total > 0).ok_or("valgrind collected nothing: was a function renamed?")?;
-    Ok(Counted { instructions, done, file })
+    Ok(Counted { instructions, allocations: allocations(&text), done, file })
+}
+
+/// How often memory was asked for: callgrind names a callee, and then says how often it was called.
+fn allocations(text: &str) -> u64 {
+    let (mut is_allocator, mut calls) = (false, 0);
+    for line in text.lines() {
+        if let Some(name) = line.strip_prefix("cfn=") {
+            is_allocator = name.rsplit("::").next().is_some_and(|last| ALLOCATORS.contains(&last));
+        } else if let Some(called) = line.strip_prefix("calls=").filter(|_| is_allocator) {
+            calls += called.split(' ').next().and_then(|count| count.parse::<u64>().ok()).unwrap_or_default();
+        }
+    }
+    calls
 }
 
 /// What the inner run says at its end.
@@ -79,6 +97,13 @@ fn parse_done(text: &str) -> Option<Done> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_asks_for_memory_is_counted() {
+        let text = "fn=step\n1 10\ncfn=__rustc::__rust_alloc\ncalls=3 0\n1 20\ncfn=memcpy\ncalls=9 0\n1 20\n\
+                    cfn=__rustc::__rust_realloc\ncalls=2 0\n1 20\ncfn=__rustc::__rust_dealloc\ncalls=5 0\n1 20\n";
+        assert_eq!(allocations(text), 5);
+    }
 
     #[test]
     fn what_was_done_is_told_from_one_process_to_the_other() {

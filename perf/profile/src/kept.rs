@@ -1,6 +1,6 @@
 //! The counts that are kept in git, and how far new ones are from them.
 //!
-//! One line a scenario: its name, instructions a batch. `#` begins a comment.
+//! One line a scenario: its name, instructions and allocations a batch. `#` begins a comment.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -8,8 +8,16 @@ use std::fmt::Write;
 /// Growth beyond this many parts of a hundred fails.
 pub const GROWTH_MAX: f64 = 10.0;
 
-/// Instructions a batch, by scenario.
-pub type Counts = BTreeMap<String, f64>;
+/// What one batch costs.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Count {
+    pub instructions: f64,
+    /// Calls of the allocator for memory, new or larger.
+    pub allocations: f64,
+}
+
+/// By scenario.
+pub type Counts = BTreeMap<String, Count>;
 
 /// The counts of a file.
 ///
@@ -18,8 +26,11 @@ pub type Counts = BTreeMap<String, f64>;
 pub fn parse(text: &str) -> Result<Counts, String> {
     let lines = text.lines().map(|line| line.split('#').next().unwrap_or_default().trim());
     let count = |line: &str| {
-        let (name, count) = line.split_once(char::is_whitespace)?;
-        Some((name.to_owned(), count.trim().parse().ok()?))
+        let mut words = line.split_whitespace();
+        let name = words.next()?.to_owned();
+        let mut number = || words.next()?.parse().ok();
+        let count = Count { instructions: number()?, allocations: number()? };
+        words.next().is_none().then_some((name, count))
     };
     lines.filter(|line| !line.is_empty()).map(|line| count(line).ok_or_else(|| line.to_owned())).collect()
 }
@@ -28,12 +39,12 @@ pub fn parse(text: &str) -> Result<Counts, String> {
 #[must_use]
 pub fn show(counts: &Counts) -> String {
     let mut text = String::from(
-        "# Instructions of `Node::step` for one batch, by scenario: perf/profile/README.md says how they are counted.\n\
-         # A count that grows by more than 10 % fails the gate; `cargo run --release -p apus-profile -- count --record`\n\
-         # writes this file anew, and the commit that carries it says why.\n",
+        "# Instructions and allocations of `Node::step` for one batch, by scenario: perf/profile/README.md says how they\n\
+         # are counted. A count that grows by more than 10 % fails the gate; `cargo run --release -p apus-profile -- count\n\
+         # --record` writes this file anew, and the commit that carries it says why.\n",
     );
-    for (name, count) in counts {
-        writeln!(text, "{name:<20} {count:>10.0}").expect("text takes every line");
+    for (name, Count { instructions, allocations }) in counts {
+        writeln!(text, "{name:<20} {instructions:>10.0} {allocations:>10.1}").expect("text takes every line");
     }
     text
 }
@@ -51,10 +62,13 @@ mod tests {
 
     #[test]
     fn a_file_is_read_as_it_was_written() {
-        let counts = Counts::from([("one".to_owned(), 12.0), ("other".to_owned(), 3_000.0)]);
+        let count = |instructions, allocations| Count { instructions, allocations };
+        let counts = Counts::from([("one".to_owned(), count(12.0, 1.5)), ("other".to_owned(), count(3_000.0, 40.0))]);
         assert_eq!(parse(&show(&counts)), Ok(counts));
-        assert_eq!(parse("one 12 # twelve\n\n"), Ok(Counts::from([("one".to_owned(), 12.0)])));
-        assert_eq!(parse("one twelve"), Err("one twelve".to_owned()));
+        assert_eq!(parse("one 12 3 # twelve\n\n"), Ok(Counts::from([("one".to_owned(), count(12.0, 3.0))])));
+        for wrong in ["one 12", "one twelve 3", "one 12 3 4"] {
+            assert_eq!(parse(wrong), Err(wrong.to_owned()));
+        }
     }
 
     #[test]

@@ -21,7 +21,7 @@ use clap::{Parser, Subcommand};
 
 use callgrind::Counted;
 use counted::step_counted;
-use kept::{Counts, GROWTH_MAX};
+use kept::{Count, Counts, GROWTH_MAX};
 use listing::Listing;
 use scenario::{Done, Scenario};
 
@@ -37,7 +37,7 @@ struct CommandLine {
 
 #[derive(Subcommand)]
 enum Verb {
-    /// Count the instructions of every scenario, and hold them against perf/profile/instructions.txt
+    /// Count the instructions and allocations of every scenario, and hold them against perf/profile/counts.txt
     Count {
         /// Keep what was found
         #[arg(long)]
@@ -111,7 +111,7 @@ fn directory() -> PathBuf {
 }
 
 fn kept_file() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("instructions.txt")
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("counts.txt")
 }
 
 fn count(record: bool) -> Result<(), String> {
@@ -127,7 +127,7 @@ fn count(record: bool) -> Result<(), String> {
     let kept = std::fs::read_to_string(&file).unwrap_or_default();
     let kept = kept::parse(&kept).map_err(|line| format!("{}: {line}", file.display()))?;
     let mut found = Counts::new();
-    println!("{:<20} {:>8} {:>12} {:>10} {:>12} {:>9}", "", "batches", "a batch", "a KiB", "kept", "growth");
+    println!("{:<20} {:>8} {:>26} {:>26}", "a batch", "batches", "instructions", "allocations");
     let mut wide: Option<Counted> = None;
     for scenario in Scenario::ALL {
         let counted = callgrind::count(scenario.name(), &directory())?;
@@ -139,8 +139,11 @@ fn count(record: bool) -> Result<(), String> {
             (Scenario::Tail, Some(wide)) => ("fetch-tail-16k", without(counted, wide)),
             _ => (scenario.name(), counted),
         };
-        show(name, &counted, kept.get(name).copied());
-        found.insert(name.to_owned(), counted.instructions as f64 / counted.done.batches as f64);
+        let batches = counted.done.batches as f64;
+        let instructions = counted.instructions as f64 / batches;
+        let count = Count { instructions, allocations: counted.allocations as f64 / batches };
+        show(name, counted.done.batches, count, kept.get(name).copied());
+        found.insert(name.to_owned(), count);
     }
     if record {
         return std::fs::write(&file, kept::show(&found)).map_err(|error| format!("{}: {error}", file.display()));
@@ -150,28 +153,41 @@ fn count(record: bool) -> Result<(), String> {
 
 fn without(both: Counted, alone: &Counted) -> Counted {
     assert!(both.done.batches == alone.done.batches, "a consumer changes what is produced: {both:?} {alone:?}");
-    Counted { instructions: both.instructions - alone.instructions, ..both }
+    let (instructions, allocations) = (both.instructions - alone.instructions, both.allocations - alone.allocations);
+    Counted { instructions, allocations, ..both }
 }
 
-fn show(name: &str, counted: &Counted, kept: Option<f64>) {
-    let each = counted.instructions as f64 / counted.done.batches as f64;
-    let kib = counted.instructions as f64 / (counted.done.bytes as f64 / 1024.0);
-    let (before, growth) = match kept {
-        Some(kept) => (format!("{kept:.0}"), format!("{:+.1} %", kept::growth(kept, each))),
-        None => ("none".to_owned(), String::new()),
+fn show(name: &str, batches: u64, count: Count, kept: Option<Count>) {
+    let beside = |found: f64, kept: Option<f64>| match kept {
+        Some(kept) => format!("({:+.1} %)", kept::growth(kept, found)),
+        None => "(never kept)".to_owned(),
     };
-    println!("{name:<20} {:>8} {each:>12.0} {kib:>10.1} {before:>12} {growth:>9}", counted.done.batches);
+    let Count { instructions, allocations } = count;
+    let (before, room) = (
+        beside(instructions, kept.map(|kept| kept.instructions)),
+        beside(allocations, kept.map(|kept| kept.allocations)),
+    );
+    println!("{name:<20} {batches:>8} {instructions:>13.0} {before:>12} {allocations:>13.1} {room:>12}");
 }
 
 fn judge(kept: &Counts, found: &Counts) -> Result<(), String> {
     let again = "`cargo run --release -p apus-profile -- count --record` keeps new counts; `-- top SCENARIO` says where they go";
     let mut wrong = Vec::new();
     for (name, found) in found {
-        match kept.get(name).map(|kept| kept::growth(*kept, *found)) {
-            None => wrong.push(format!("{name} was never kept")),
-            Some(growth) if growth > GROWTH_MAX => wrong.push(format!("{name} costs {growth:.1} % more than it did")),
-            Some(growth) if growth < -GROWTH_MAX => println!("{name} costs less: keep that"),
-            Some(_) => {}
+        let Some(kept) = kept.get(name) else {
+            wrong.push(format!("{name} was never kept"));
+            continue;
+        };
+        let instructions = ("instructions", kept.instructions, found.instructions);
+        let allocations = ("allocations", kept.allocations, found.allocations);
+        for (what, kept, found) in [instructions, allocations] {
+            match kept::growth(kept, found) {
+                growth if growth > GROWTH_MAX => {
+                    wrong.push(format!("{name} takes {growth:.1} % more {what} than it did"))
+                }
+                growth if growth < -GROWTH_MAX => println!("{name} takes fewer {what}: keep that"),
+                _ => {}
+            }
         }
     }
     if wrong.is_empty() { Ok(()) } else { Err(format!("{}. {again}", wrong.join("; "))) }

@@ -1,4 +1,4 @@
-//! The load: our own generator, or Kafka's, as a process of its own, so that its CPU is not the broker's, nor ours.
+//! The load: our own generator, Kafka's or librdkafka's, as a process of its own, so that its CPU is not the broker's, nor ours.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 
 use serde::Deserialize;
 
-use super::java;
 use super::watch::now;
+use super::{java, rdkafka};
 use crate::systems::ward::Ward;
 use crate::systems::{Places, usage};
 
@@ -86,6 +86,8 @@ pub enum Load {
     Scenario(PathBuf, f64),
     /// One of Kafka's own generators.
     Java(java::Tool),
+    /// librdkafka's.
+    Rdkafka(rdkafka::Tool),
 }
 
 /// What a load is run against, and with.
@@ -107,6 +109,7 @@ impl Load {
         match self {
             Load::Scenario(scenario, seconds) => own(scenario, *seconds, surroundings),
             Load::Java(tool) => tool.run(surroundings),
+            Load::Rdkafka(tool) => tool.run(surroundings),
         }
     }
 }

@@ -1,5 +1,5 @@
 //! Kafka's own generators: ProducerPerformance and ConsumerPerformance, at full speed over a topic that is created when
-//! it is first asked for.
+//! it is first asked for, and EndToEndLatency, one record at a time.
 //!
 //! They count records, not seconds, and latency from the send. Their CPU includes the start of a JVM.
 
@@ -11,15 +11,18 @@ use super::generator::{Execution, Latency, Outcome, Surroundings, Work, execute}
 use crate::systems::class_path;
 
 /// Records for each second that is asked for: a rate that brokers reach on two cores that they share with a JVM.
-const RECORDS_A_SECOND: f64 = 200_000.0;
+pub const RECORDS_A_SECOND: f64 = 200_000.0;
+/// The same of EndToEndLatency, which sends a record when the one before was seen: a bucket far away takes 100 ms for each.
+const LATENCIES_A_SECOND: f64 = 200.0;
 /// Bytes of a record's value.
-const RECORD_BYTES: u64 = 1_000;
-const TIME: Duration = Duration::from_secs(120);
+pub const RECORD_BYTES: u64 = 1_000;
+pub const TIME: Duration = Duration::from_secs(120);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Direction {
     Produce,
     Fetch,
+    EndToEnd,
 }
 
 /// One of them, and how much it moves.
@@ -39,6 +42,12 @@ impl Tool {
     /// Reads what was written.
     pub fn fetch(seconds: f64) -> Tool {
         Tool { direction: Direction::Fetch, ..Tool::produce(seconds) }
+    }
+
+    /// Writes a record, waits until it is read, and writes the next one.
+    pub fn end_to_end(seconds: f64) -> Tool {
+        let records = (LATENCIES_A_SECOND * seconds) as u64;
+        Tool { direction: Direction::EndToEnd, records, topic: "java-end-to-end" }
     }
 
     /// In a topic that nobody reads.
@@ -66,27 +75,21 @@ impl Tool {
                 command.args(["--bootstrap-server", &bootstrap.to_string()]);
                 command.args(["--messages", &records, "--timeout", "20000", "--hide-header"]);
             }
+            Direction::EndToEnd => {
+                command.args(["org.apache.kafka.tools.EndToEndLatency", "--bootstrap-server", &bootstrap.to_string()]);
+                command.args(["--topic", self.topic, "--num-records", &records, "--producer-acks", "all"]);
+                command.args(["--record-size", &RECORD_BYTES.to_string()]);
+            }
         }
         let run = execute(&mut command, &places.work, TIME, ward)?;
         let (name, work) = match self.direction {
             Direction::Produce => ("produce", self.produced(&run.output)),
             Direction::Fetch => ("fetch", self.fetched(&run.output)),
+            Direction::EndToEnd => ("end-to-end", self.seen(&run.output)),
         };
         let work =
             work.filter(|_| run.successful).ok_or_else(|| run.complaint("it says nothing that is understood"))?;
-        Ok(self.outcome(name, work, &run))
-    }
-
-    fn outcome(&self, name: &str, work: Work, run: &Execution) -> Outcome {
-        let short = work.records != self.records;
-        let failures = short.then(|| run.complaint(&format!("{} of {} records", work.records, self.records)));
-        Outcome {
-            works: BTreeMap::from([(name.to_owned(), work)]),
-            failures: failures.into_iter().collect(),
-            cpu: run.cpu,
-            ended: run.ended,
-            ..Outcome::default()
-        }
+        Ok(counted(name, work, self.records, &run))
     }
 
     /// `600000 records sent, 181653.0 records/sec (173.24 MB/sec), ... latency, 5 ms 50th, 9 ms 95th, 20 ms 99th, ...`
@@ -120,6 +123,42 @@ impl Tool {
         // It may read on to the end of a batch.
         Some(Work { seconds, records: records.min(self.records), bytes: records * RECORD_BYTES, ..Work::default() })
     }
+
+    /// `Avg latency: 2.1205 ms` and `Percentiles: 50th = 1, 99th = 10, 99.9th = 17`, in whole milliseconds, cut off.
+    fn seen(&self, output: &str) -> Option<Work> {
+        let behind = |words: &str| {
+            let text = &output[output.rfind(words)? + words.len()..];
+            let end =
+                text.find(|character: char| !character.is_ascii_digit() && character != '.').unwrap_or(text.len());
+            text[..end].parse::<f64>().ok()
+        };
+        let milliseconds = |words| behind(words).map(|milliseconds| milliseconds * 1_000.0);
+        let latency = Latency {
+            p50: milliseconds(" 50th = ")?,
+            p99: milliseconds(" 99th = ")?,
+            p999: milliseconds(" 99.9th = "),
+        };
+        Some(Work {
+            seconds: behind("Avg latency: ")? / 1_000.0 * self.records as f64,
+            records: self.records,
+            bytes: self.records * RECORD_BYTES,
+            latency: Some(latency),
+            ..Work::default()
+        })
+    }
+}
+
+/// What came of a program that was to move so many records.
+pub fn counted(name: &str, work: Work, records: u64, run: &Execution) -> Outcome {
+    let short = work.records != records;
+    let failures = short.then(|| run.complaint(&format!("{} of {records} records", work.records)));
+    Outcome {
+        works: BTreeMap::from([(name.to_owned(), work)]),
+        failures: failures.into_iter().collect(),
+        cpu: run.cpu,
+        ended: run.ended,
+        ..Outcome::default()
+    }
 }
 
 #[cfg(test)]
@@ -140,5 +179,11 @@ mod tests {
         let work = Tool::fetch(3.0).fetched(said).expect("a line");
         assert_eq!((work.records, work.bytes, work.seconds), (600_000, 600_123_000, 2.0));
         assert!(Tool::fetch(3.0).fetched("WARNING: nothing").is_none());
+        let said = "0\t89.484184\nAvg latency: 2.5000 ms\nPercentiles: 50th = 1, 99th = 10, 99.9th = 17\n";
+        let work = Tool::end_to_end(5.0).seen(said).expect("two lines");
+        let latency = work.latency.expect("quantiles");
+        assert_eq!((work.records, work.seconds), (1_000, 2.5));
+        assert_eq!((latency.p50, latency.p99, latency.p999), (1_000.0, 10_000.0, Some(17_000.0)));
+        assert!(Tool::end_to_end(5.0).seen("Exception").is_none());
     }
 }

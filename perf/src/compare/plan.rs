@@ -6,16 +6,17 @@ use std::path::PathBuf;
 use clap::ValueEnum;
 
 use super::generator::Load;
-use super::java::Tool;
-use super::{CompareArguments, Generator};
+use super::{CompareArguments, Generator, java, rdkafka};
 use crate::systems::{self, BucketSettings, Places, System};
 
 /// The scenarios of a whole run; the first one warms up.
 const SCENARIOS: [&str; 4] = ["produce-256k", "produce-16k", "fetch-hot", "end-to-end"];
 /// Those of a quick one.
 const QUICK: [&str; 3] = ["produce-256k", "fetch-hot", "end-to-end"];
-/// Those of Kafka's own generators; the second one reads what the first one wrote.
-const JAVA: [&str; 2] = ["java-produce", "java-fetch"];
+/// Those of Kafka's own generators; the second one reads what the first one wrote, here and below.
+const JAVA: [&str; 3] = ["java-produce", "java-fetch", "java-end-to-end"];
+/// Those of librdkafka's.
+const RDKAFKA: [&str; 2] = ["rdkafka-produce", "rdkafka-fetch"];
 
 /// A run.
 #[derive(Clone, Debug)]
@@ -36,6 +37,7 @@ impl Plan {
     pub fn of(arguments: &CompareArguments) -> Result<Plan, String> {
         let names = match arguments.generator {
             Generator::Java => &JAVA[..],
+            Generator::Rdkafka => &RDKAFKA[..],
             Generator::Own if arguments.quick => &QUICK[..],
             Generator::Own => &SCENARIOS[..],
         };
@@ -84,10 +86,14 @@ impl Plan {
         if self.rounds == 0 || self.seconds.is_nan() || self.seconds <= 0.0 {
             return Err("a run without rounds or seconds measures nothing".to_owned());
         }
-        if self.generator == Generator::Java {
-            systems::class_path(&self.places, "tools")?;
-            let strange = self.scenarios.iter().find(|scenario| !JAVA.contains(&scenario.as_str()));
-            return strange.map_or(Ok(()), |strange| Err(format!("Kafka's generators have no {strange}: {JAVA:?}")));
+        let known = match self.generator {
+            Generator::Java => systems::class_path(&self.places, "tools").map(|_| Some(&JAVA[..]))?,
+            Generator::Rdkafka => rdkafka::program(&self.places).map(|_| Some(&RDKAFKA[..]))?,
+            Generator::Own => None,
+        };
+        if let Some(known) = known {
+            let strange = self.scenarios.iter().find(|scenario| !known.contains(&scenario.as_str()));
+            return strange.map_or(Ok(()), |strange| Err(format!("that generator has no {strange}: {known:?}")));
         }
         let absent = self.scenarios.iter().map(|scenario| self.file(scenario)).find(|file| !file.is_file());
         absent.map_or(Ok(()), |file| {
@@ -103,8 +109,11 @@ impl Plan {
     pub fn load(&self, scenario: &str) -> Load {
         match (self.generator, scenario) {
             (Generator::Own, _) => Load::Scenario(self.file(scenario), self.seconds),
-            (Generator::Java, "java-fetch") => Load::Java(Tool::fetch(self.seconds)),
-            (Generator::Java, _) => Load::Java(Tool::produce(self.seconds)),
+            (Generator::Java, "java-fetch") => Load::Java(java::Tool::fetch(self.seconds)),
+            (Generator::Java, "java-end-to-end") => Load::Java(java::Tool::end_to_end(self.seconds)),
+            (Generator::Java, _) => Load::Java(java::Tool::produce(self.seconds)),
+            (Generator::Rdkafka, "rdkafka-fetch") => Load::Rdkafka(rdkafka::Tool::fetch(self.seconds)),
+            (Generator::Rdkafka, _) => Load::Rdkafka(rdkafka::Tool::produce(self.seconds)),
         }
     }
 
@@ -112,7 +121,8 @@ impl Plan {
     pub fn warm_up(&self, system: System) -> Load {
         match self.generator {
             Generator::Own => Load::Scenario(self.file(&self.scenarios[0]), self.warm_seconds(system)),
-            Generator::Java => Load::Java(Tool::produce(self.warm_seconds(system)).aside()),
+            Generator::Java => Load::Java(java::Tool::produce(self.warm_seconds(system)).aside()),
+            Generator::Rdkafka => Load::Rdkafka(rdkafka::Tool::produce(self.warm_seconds(system)).aside()),
         }
     }
 

@@ -111,6 +111,8 @@ pub struct Ending {
     pub read: u64,
     /// How often the broker was switched on.
     pub lives: u64,
+    /// Segments of the journal that had been others before.
+    pub segments_used_again: u64,
 }
 
 impl World {
@@ -158,7 +160,8 @@ impl World {
         self.audit();
         self.settle();
         let Checker { acknowledged, read, .. } = self.checker;
-        Ending { hash: self.hash, acknowledged, read, lives: self.lives }
+        let segments_used_again = self.disk.used_again();
+        Ending { hash: self.hash, acknowledged, read, lives: self.lives, segments_used_again }
     }
 
     /// SIGTERM: every core says that it has stopped. Then the power goes, for which nothing may be missing.
