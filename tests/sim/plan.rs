@@ -67,6 +67,8 @@ pub struct Plan {
     pub hang_ups: bool,
     /// Sizes of the journal.
     pub journal: JournalLimits,
+    /// Its segments are soon full.
+    pub goes_round: bool,
     bucket: bool,
     hot_bytes: u64,
     topics: Vec<Topic>,
@@ -103,6 +105,7 @@ impl Plan {
             disk,
             hang_ups: rng.chance(2),
             journal: if small_journal { SMALL_JOURNAL } else { JournalLimits::default() },
+            goes_round: false,
             bucket,
             hot_bytes: [0, 3_000, 64 << 20][rng.below(3) as usize],
             topics,
@@ -118,6 +121,7 @@ impl Plan {
 
     /// The same with more to do, and a journal whose segments are soon full.
     pub fn going_round(mut self) -> Plan {
+        self.goes_round = true;
         let segment_bytes = 160 * KIB;
         self.journal =
             JournalLimits { first_bytes: segment_bytes, segment_bytes, bytes_max: 4 * segment_bytes, ..SMALL_JOURNAL };

@@ -9,7 +9,7 @@ use crate::world::{Ending, World};
 /// Seeds of an ordinary run of the tests.
 const SEEDS: u64 = 300;
 /// Of these in a journal of a few segments that are soon full.
-const ROUND_SEEDS: u64 = 40;
+const ROUND_SEEDS: u64 = 30;
 /// A seeded bug must be found within so many seeds; the first that finds it ends the search.
 const SABOTAGED_SEEDS: u64 = 300;
 
@@ -17,12 +17,21 @@ fn live(seed: u64, sabotage: Option<Sabotage>, traces: bool) -> Ending {
     World::new(Plan::new(seed, sabotage), traces).run()
 }
 
-/// Runs a seed; where it fails, says how to see it again.
-fn try_live(seed: u64) -> Result<Ending, u64> {
-    catch_unwind(AssertUnwindSafe(|| live(seed, None, false))).map_err(|_| {
-        eprintln!("seed {seed} failed: APUS_SEED={seed} cargo test --test sim replay -- --nocapture");
+/// Runs a plan; where it fails, says how to see it again.
+fn try_live(plan: Plan) -> Result<Ending, u64> {
+    let (seed, kind) = (plan.seed, if plan.goes_round { "APUS_PLAN=round " } else { "" });
+    catch_unwind(AssertUnwindSafe(|| World::new(plan, false).run())).map_err(|_| {
+        eprintln!("seed {seed} failed: {kind}APUS_SEED={seed} cargo test --test sim replay -- --nocapture");
         seed
     })
+}
+
+/// Runs so many seeds, each with the plan that is made of it.
+fn try_all(seeds: u64, plan: impl Fn(u64) -> Plan) -> Vec<Ending> {
+    let (endings, failed): (Vec<_>, Vec<_>) = (0..seeds).map(|seed| try_live(plan(seed))).partition(Result::is_ok);
+    let failed: Vec<u64> = failed.into_iter().filter_map(Result::err).collect();
+    assert!(failed.is_empty(), "{} of {seeds} seeds failed: {failed:?}", failed.len());
+    endings.into_iter().flatten().collect()
 }
 
 /// Some seed finds the bug, and says so in these words.
@@ -41,15 +50,14 @@ fn find(sabotage: Sabotage, words: &str) {
 
 #[test]
 fn every_promise_is_kept() {
-    let failed: Vec<u64> = (0..SEEDS).filter_map(|seed| try_live(seed).err()).collect();
-    assert!(failed.is_empty(), "{} of {SEEDS} seeds failed: {failed:?}", failed.len());
+    try_all(SEEDS, |seed| Plan::new(seed, None));
 }
 
 /// Segments that were removed are used again as they stand.
 #[test]
 fn every_promise_is_kept_while_the_journal_goes_round() {
-    let endings = (0..ROUND_SEEDS).map(|seed| World::new(Plan::new(seed, None).going_round(), false).run());
-    let used_again = endings.filter(|ending| ending.segments_used_again > 1).count() as u64;
+    let endings = try_all(ROUND_SEEDS, |seed| Plan::new(seed, None).going_round());
+    let used_again = endings.iter().filter(|ending| ending.segments_used_again > 1).count() as u64;
     assert!(used_again > ROUND_SEEDS / 2, "in {used_again} of {ROUND_SEEDS} seeds the journal goes round");
 }
 
@@ -104,10 +112,12 @@ fn an_orphan_that_stays_is_found() {
     find(Sabotage::KeepsOrphans, "nobody refers to");
 }
 
-/// `APUS_SEED=n cargo test --test sim replay -- --nocapture`
+/// `APUS_SEED=n cargo test --test sim replay -- --nocapture`; `APUS_PLAN=round` is one whose journal goes round.
 #[test]
 fn replay() {
     if let Some(seed) = std::env::var("APUS_SEED").ok().and_then(|seed| seed.parse().ok()) {
-        println!("{:?}", live(seed, None, true));
+        let plan = Plan::new(seed, None);
+        let goes_round = std::env::var("APUS_PLAN").is_ok_and(|kind| kind == "round");
+        println!("{:?}", World::new(if goes_round { plan.going_round() } else { plan }, true).run());
     }
 }

@@ -38,6 +38,8 @@ struct Batch {
     bytes: Bytes,
     count: i32,
     sent: u32,
+    /// A broker did not know what became of it.
+    is_unknown: bool,
 }
 
 /// One partition's batches, oldest first.
@@ -254,7 +256,7 @@ impl Lane {
         let (bytes, count) = build(name, sequence, bytes_max, desk);
         self.sequence += count;
         desk.checker.attempt(self.place, name, &bytes, i64::from(count), desk.wall.0);
-        self.queue.push_back(Batch { name, bytes, count, sent: 0 });
+        self.queue.push_back(Batch { name, bytes, count, sent: 0, is_unknown: false });
     }
 
     /// Begins anew where that is due: the batches in line get the next epoch's first sequences.
@@ -283,6 +285,12 @@ impl Lane {
                 return self.next = self.next.saturating_sub(1);
             }
             OUT_OF_ORDER | UNKNOWN_PRODUCER if at > 0 => {}
+            // It was committed after all, those behind it were when it was sent again, and that answer was lost: five later
+            // ones are remembered, and it is not. Kafka says the same, and real clients give up here.
+            OUT_OF_ORDER if self.queue[at].is_unknown => {
+                self.queue.remove(at);
+                return self.next = self.next.saturating_sub(1);
+            }
             OUT_OF_ORDER | UNKNOWN_PRODUCER if topic.is_deleted => {
                 let began_here = self.era.is_some() && self.era == desk.checker.era(self.place);
                 let is_wrong = began_here && desk.checker.holds(self.place, flight.promise);
@@ -293,7 +301,10 @@ impl Lane {
                 desk.lost(topic, code);
                 self.retry_at = desk.now.after_ms(desk.rng.below(200));
             }
-            TIMED_OUT | STORAGE | NOT_LEADER => self.retry_at = desk.now.after_ms(desk.rng.below(200)),
+            TIMED_OUT | STORAGE | NOT_LEADER => {
+                self.queue[at].is_unknown |= code == TIMED_OUT;
+                self.retry_at = desk.now.after_ms(desk.rng.below(200));
+            }
             other => panic!("Produce of batch {name:x} to {:?} answers {other}, place {at} in line", self.place),
         }
         self.failed = true;
