@@ -85,23 +85,16 @@ fn topic_row(key: &TopicKey, overrides: &BTreeMap<String, String>, broker: &Conf
     if origin == Origin::Topic {
         synonyms.push(ConfigSynonym { name, value: Some(value.clone()), source: ConfigSource::Topic });
     }
-    for (broker_name, _) in key.chain {
-        synonyms.extend(
-            broker.settings.given(broker_name).map(|given| ConfigSynonym { name: broker_name, ..synonym(given) }),
-        );
-    }
-    // The last key of a chain holds the default: hours, where a topic counts milliseconds.
-    if let Some((last, scale)) = key.chain.last() {
-        let value = match key.default_value() {
-            Value::Whole(number) if number != i64::MAX => Value::Whole(number / scale),
-            other => other,
-        };
-        synonyms.push(ConfigSynonym { name: last, value: Some(value.to_string()), source: ConfigSource::Default });
+    // Kafka shows a chain of keys where there is one, or where the first has a value: minutes and hours never stand alone.
+    let given = |name: &str| broker.settings.given(name).next().is_some();
+    if let [(first, _), ..] = key.chain
+        && (key.chain.len() == 1 || given(first))
+    {
+        synonyms.extend(broker_synonyms(key, broker));
     }
     let source = match origin {
         Origin::Topic => ConfigSource::Topic,
-        Origin::Broker(rank) => rank.into(),
-        Origin::Default => ConfigSource::Default,
+        Origin::Broker(_) | Origin::Default => synonyms.first().map_or(ConfigSource::Default, |first| first.source),
     };
     Ok(ConfigRow {
         name,
@@ -113,6 +106,22 @@ fn topic_row(key: &TopicKey, overrides: &BTreeMap<String, String>, broker: &Conf
         sensitive: false,
         synonyms,
     })
+}
+
+/// What a broker's keys say of it. The last key of a chain holds the default: hours, where a topic counts milliseconds.
+fn broker_synonyms(key: &TopicKey, broker: &Config) -> Vec<ConfigSynonym> {
+    let mut synonyms = Vec::with_capacity(key.chain.len() + 1);
+    for (name, _) in key.chain {
+        synonyms.extend(broker.settings.given(name).map(|given| ConfigSynonym { name, ..synonym(given) }));
+    }
+    if let Some((last, scale)) = key.chain.last() {
+        let value = match key.default_value() {
+            Value::Whole(number) if number != i64::MAX => Value::Whole(number / scale),
+            other => other,
+        };
+        synonyms.push(ConfigSynonym { name: last, value: Some(value.to_string()), source: ConfigSource::Default });
+    }
+    synonyms
 }
 
 fn synonym(given: Given<'_>) -> ConfigSynonym {
@@ -238,11 +247,15 @@ mod tests {
             ]
         );
 
+        // As Apache Kafka 4.4 shows them.
         let hours = topic_row(&[], "log.retention.hours=1", "retention.ms");
-        assert_eq!((hours.value.as_deref(), hours.source), (Some("3600000"), ConfigSource::Broker));
+        assert_eq!((hours.value.as_deref(), hours.source), (Some("3600000"), ConfigSource::Default));
+        assert_eq!(synonyms(&hours), []);
+        let first = topic_row(&[], "log.retention.ms=5", "retention.ms");
+        assert_eq!((first.value.as_deref(), first.source), (Some("5"), ConfigSource::Broker));
         assert_eq!(
-            synonyms(&hours),
-            [("log.retention.hours", "1", ConfigSource::Broker), ("log.retention.hours", "168", ConfigSource::Default)]
+            synonyms(&first),
+            [("log.retention.ms", "5", ConfigSource::Broker), ("log.retention.hours", "168", ConfigSource::Default)]
         );
 
         let foreign = topic_row(&[], "log.segment.bytes=1048576", "segment.bytes");
