@@ -475,7 +475,10 @@ fn set(world: &mut World, kind: i8, name: &str, changes: &[(&str, &str)]) -> Vec
 }
 
 fn alter(world: &mut World, resources: Vec<AlterResource>, validate_only: bool) -> Vec<Option<Refusal>> {
-    let request = AlterConfigsRequest { resources, validate_only };
+    alter_as(world, AlterConfigsRequest { resources, validate_only, whole: false })
+}
+
+fn alter_as(world: &mut World, request: AlterConfigsRequest) -> Vec<Option<Refusal>> {
     let Some(Answer::AlterConfigs(response)) = world.ask(Ask::AlterConfigs(request)) else { panic!("no answer") };
     refusals(response.resources.into_iter().map(|resource| resource.result))
 }
@@ -509,6 +512,51 @@ fn settings_of_topics_change() {
     let mut again = World::new(world.durable);
     again.boot();
     assert_eq!(again.overrides("a"), [("max.message.bytes", "70")].map(owned), "it was durable");
+}
+
+#[test]
+fn settings_are_replaced_as_a_whole() {
+    let mut world = World::new(Durable::default());
+    world.boot();
+    world.create("a", 1, &[("retention.ms", "5"), ("segment.ms", "7")]);
+    set(&mut world, BROKER_RESOURCE, "1", &[("log.retention.ms", "70"), ("message.max.bytes", "80")]);
+    let change = |name: &str, value: Option<&str>| ConfigChange {
+        name: name.into(),
+        operation: ConfigOperation::Set,
+        value: value.map(Into::into),
+    };
+    let mut replace = |kind, name: &str, changes: Vec<ConfigChange>| {
+        let resources = vec![AlterResource { kind, name: name.into(), changes }];
+        alter_as(&mut world, AlterConfigsRequest { resources, validate_only: false, whole: true })
+    };
+    let null = change("retention.ms", None);
+    assert_eq!(replace(TOPIC_RESOURCE, "a", vec![null]), [Some(Refusal::InvalidRequest)]);
+    assert_eq!(replace(TOPIC_RESOURCE, "a", vec![change("max.message.bytes", Some("9"))]), [None]);
+    assert_eq!(replace(BROKER_RESOURCE, "1", vec![change("log.retention.ms", Some("71"))]), [None]);
+    assert_eq!(world.overrides("a"), [("max.message.bytes", "9")].map(owned));
+    world.create("b", 1, &[]);
+    assert_eq!(world.message_bytes_max("b"), 1_048_588, "what is not named is not set any more");
+}
+
+#[test]
+fn the_ledger_tells_sizes_and_producers() {
+    let mut world = World::new(Durable::default());
+    world.boot();
+    world.create("a", 2, &[]);
+    world.commit_of(0, 100, None, Some(sequence(0)));
+    world.commit_of(0, 100, None, Some(sequence(1)));
+    let wanted = vec![PartitionId(0), PartitionId(1), PartitionId(9)];
+    let Some(Answer::Sizes(sizes)) = world.ask(Ask::Sizes(wanted.clone())) else { panic!("no answer") };
+    let [Some(bytes), Some(0), None] = sizes[..] else { panic!("{sizes:?}") };
+    assert!(bytes > 200);
+    let Some(Answer::Producers(told)) = world.ask(Ask::Producers(wanted)) else { panic!("no answer") };
+    let [Ok(writers), Ok(nobody), Err(Refusal::UnknownTopicOrPartition)] = &told[..] else { panic!("{told:?}") };
+    let [writer] = &writers[..] else { panic!("{writers:?}") };
+    assert_eq!((writer.id, writer.epoch, writer.last_sequence, nobody.len()), (sequence(0).producer, 0, 1, 0));
+    let Some(Answer::Position(position)) = world.ask(Ask::Position) else { panic!("no answer") };
+    world.create("b", 1, &[]);
+    let Some(Answer::Position(later)) = world.ask(Ask::Position) else { panic!("no answer") };
+    assert!(position < later);
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! IncrementalAlterConfigs: decided resource by resource, answered when every core acts on the new settings.
+//! AlterConfigs and IncrementalAlterConfigs: decided resource by resource, answered when every core acts on the new settings.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -21,6 +21,9 @@ use super::topics::{full, too_large};
 use crate::command::Command;
 use crate::journal::{Claim, Room};
 use crate::ledger::{Decision, TopicRecord};
+
+/// What is left of settings that are replaced as a whole.
+static NOTHING: BTreeMap<String, String> = BTreeMap::new();
 
 impl Leader {
     /// Changes what may be changed; hands the request back where it must wait for a segment.
@@ -49,7 +52,13 @@ impl Leader {
             };
             resources.push(AlteredResource { kind: resource.kind, name: Arc::clone(&resource.name), result });
         }
-        self.publish(changes, core, ticket, Answer::AlterConfigs(AlterConfigsResponse { resources }), turn);
+        self.publish(
+            changes,
+            core,
+            ticket,
+            Answer::AlterConfigs(AlterConfigsResponse { resources, whole: request.whole }),
+            turn,
+        );
         None
     }
 
@@ -78,15 +87,15 @@ impl Leader {
                 return Err(Refused::new(Refusal::InvalidRequest, "Each resource must appear at most once."));
             }
             match resource.kind {
-                TOPIC_RESOURCE => self.alter_topic(resource, turn),
-                BROKER_RESOURCE => self.alter_broker(resource, turn),
+                TOPIC_RESOURCE => self.alter_topic(resource, request.whole, turn),
+                BROKER_RESOURCE => self.alter_broker(resource, request.whole, turn),
                 other => Err(Refused::new(Refusal::InvalidRequest, format!("Unknown resource type {other}"))),
             }
         };
         request.resources.iter().map(alteration).collect()
     }
 
-    fn alter_topic(&self, resource: &AlterResource, turn: &Turn) -> Result<Option<Prepared>, Refused> {
+    fn alter_topic(&self, resource: &AlterResource, whole: bool, turn: &Turn) -> Result<Option<Prepared>, Refused> {
         if resource.name.is_empty() {
             return Err(Refused::new(Refusal::InvalidRequest, "Default topic resources are not allowed."));
         }
@@ -96,7 +105,8 @@ impl Leader {
             Refused::new(Refusal::UnknownTopicOrPartition, message)
         };
         let topic = self.topic_named(&resource.name).map_err(|_| unknown())?;
-        let configs = alter_topic(&topic.overrides, &resource.changes, &self.config.node)?;
+        let configs =
+            alter_topic(if whole { &NOTHING } else { &topic.overrides }, &resource.changes, &self.config.node)?;
         if configs == topic.overrides {
             return Ok(None);
         }
@@ -105,7 +115,7 @@ impl Leader {
     }
 
     /// Of this broker, or under the empty name of all of them.
-    fn alter_broker(&self, resource: &AlterResource, turn: &Turn) -> Result<Option<Prepared>, Refused> {
+    fn alter_broker(&self, resource: &AlterResource, whole: bool, turn: &Turn) -> Result<Option<Prepared>, Refused> {
         let (own, name) = (self.config.broker, &resource.name);
         let broker = match &**name {
             "" => None,
@@ -116,7 +126,7 @@ impl Leader {
             }
         };
         let before = self.ledger.broker_configs(broker);
-        let configs = alter_broker(&before, &resource.changes)?;
+        let configs = alter_broker(if whole { &NOTHING } else { &before }, &resource.changes)?;
         if configs == before {
             return Ok(None);
         }

@@ -1,4 +1,4 @@
-//! DescribeConfigs: from the configuration tables and the core's replica of the topics.
+//! DescribeConfigs and ListConfigResources: from the configuration tables and the core's replica of the topics.
 //!
 //! An entry of five bytes asks for every row of a broker, so what stands twice in a request is answered once: clients
 //! keep answers by resource. Topics without settings of their own, which most are, share one set of rows.
@@ -8,12 +8,17 @@ use std::sync::Arc;
 
 use super::{Front, RequestId};
 use crate::api::{
-    BROKER_RESOURCE, DescribeConfigsRequest, DescribeConfigsResponse, DescribeResource, DescribedResource, Response,
-    TOPIC_RESOURCE, TopicRef,
+    AdminResponse, BROKER_LOGGER_RESOURCE, BROKER_RESOURCE, CLIENT_METRICS_RESOURCE, DescribeConfigsRequest,
+    DescribeConfigsResponse, DescribeResource, DescribedResource, GROUP_RESOURCE, ListConfigResourcesRequest,
+    ListConfigResourcesResponse, Response, TOPIC_RESOURCE, TopicRef,
 };
 use crate::config::{self, ConfigRow};
 use crate::error::{Refusal, Refused};
 use crate::topic_name;
+
+/// The kinds of resources that Kafka lists, in the order of their numbers.
+const RESOURCES: [i8; 5] =
+    [TOPIC_RESOURCE, BROKER_RESOURCE, BROKER_LOGGER_RESOURCE, CLIENT_METRICS_RESOURCE, GROUP_RESOURCE];
 
 impl Front {
     pub(super) fn describe_configs(&mut self, id: RequestId, request: &DescribeConfigsRequest) {
@@ -30,6 +35,27 @@ impl Front {
         let response =
             DescribeConfigsResponse { resources, synonyms: request.synonyms, documentation: request.documentation };
         self.answer(id, Response::DescribeConfigs(response));
+    }
+
+    pub(super) fn list_config_resources(&mut self, id: RequestId, request: &ListConfigResourcesRequest) {
+        let known = |kind: &i8| RESOURCES.contains(kind);
+        let result = if request.kinds.iter().all(known) {
+            let asked: BTreeSet<i8> = request.kinds.iter().copied().collect();
+            let kinds = RESOURCES.iter().filter(|kind| asked.is_empty() || asked.contains(kind));
+            Ok(kinds.flat_map(|kind| self.names(*kind).into_iter().map(|name| (*kind, name))).collect())
+        } else {
+            Err(Refusal::UnsupportedVersion)
+        };
+        let response = AdminResponse::ListConfigResources(ListConfigResourcesResponse { result });
+        self.answer(id, Response::Admin(response));
+    }
+
+    fn names(&self, kind: i8) -> Vec<Arc<str>> {
+        match kind {
+            TOPIC_RESOURCE => self.catalog.topics().map(|topic| Arc::clone(&topic.name)).collect(),
+            BROKER_RESOURCE | BROKER_LOGGER_RESOURCE => vec![Arc::from(self.settings.broker.0.to_string())],
+            _ => Vec::new(),
+        }
     }
 
     fn rows<'a>(&'a self, resource: &DescribeResource, shared: &mut Shared<'a>) -> Result<Arc<[ConfigRow]>, Refused> {
