@@ -4,10 +4,10 @@ mod world;
 
 use apus_coordinator::machine::{Caps, CoordinatorEvent};
 use apus_core::api::{
-    AlterConfigsRequest, AlterResource, BROKER_RESOURCE, CreatePartitionsRequest, DeletedTopic, TOPIC_RESOURCE,
-    TopicGrowth, TopicToDelete,
+    AlterConfigsRequest, AlterResource, BROKER_RESOURCE, CLIENT_METRICS_RESOURCE, CreatePartitionsRequest,
+    DeletedTopic, GROUP_RESOURCE, TOPIC_RESOURCE, TopicGrowth, TopicToDelete,
 };
-use apus_core::config::{ConfigChange, ConfigOperation};
+use apus_core::config::{ConfigChange, ConfigOperation, ResourceKind};
 use apus_core::error::{Refusal, Refused};
 use apus_core::extent::pack_key;
 use apus_core::ids::{PartitionId, TopicId};
@@ -536,6 +536,38 @@ fn settings_are_replaced_as_a_whole() {
     assert_eq!(world.overrides("a"), [("max.message.bytes", "9")].map(owned));
     world.create("b", 1, &[]);
     assert_eq!(world.message_bytes_max("b"), 1_048_588, "what is not named is not set any more");
+}
+
+#[test]
+fn settings_of_groups_and_subscriptions_change() {
+    let mut world = World::new(Durable::default());
+    world.boot();
+    let (metrics, group) = (CLIENT_METRICS_RESOURCE, GROUP_RESOURCE);
+    let session = "consumer.session.timeout.ms";
+    assert_eq!(set(&mut world, group, "watchers", &[(session, "50000")]), [None]);
+    assert_eq!(set(&mut world, metrics, "all", &[("interval.ms", "1000"), ("metrics", "a")]), [None]);
+    for (kind, name, changes, refusal) in [
+        (group, "watchers", &[(session, "1")][..], Refusal::InvalidConfig),
+        (group, "", &[], Refusal::InvalidRequest),
+        (metrics, "all", &[("no.such.key", "1")], Refusal::InvalidRequest),
+    ] {
+        assert_eq!(set(&mut world, kind, name, changes), [Some(refusal)], "{kind} {name} {changes:?}");
+    }
+    let large = "x".repeat(i16::MAX as usize);
+    for at in 0..300 {
+        let refused = set(&mut world, metrics, &format!("m{at}"), &[("metrics", &large)])[0];
+        assert_eq!(refused, (at >= 255).then_some(Refusal::PolicyViolation), "{at}");
+    }
+    let told = |world: &World, kind, name: &str| {
+        world.catalog.resource(kind, &name.into()).map(|configs| configs.values().cloned().collect::<Vec<_>>())
+    };
+    let mut again = World::new(world.durable);
+    again.boot();
+    assert_eq!(told(&again, ResourceKind::Group, "watchers"), Some(vec!["50000".to_owned()]), "it was durable");
+    let delete = ConfigChange { name: session.into(), operation: ConfigOperation::Delete, value: None };
+    let gone = AlterResource { kind: group, name: "watchers".into(), changes: vec![delete] };
+    assert_eq!(alter(&mut again, vec![gone], false), [None]);
+    assert_eq!(told(&again, ResourceKind::Group, "watchers"), None);
 }
 
 #[test]

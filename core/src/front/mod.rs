@@ -317,6 +317,6 @@ impl Front {
 pub fn removed(update: &CatalogUpdate) -> impl Iterator<Item = &[crate::ids::PartitionId]> {
     update.changes.iter().filter_map(|change| match change {
         CatalogChange::Remove(topic) => Some(&topic.partitions[..]),
-        CatalogChange::Set(_) | CatalogChange::Config(_) => None,
+        CatalogChange::Set(_) | CatalogChange::Config(_) | CatalogChange::Resource { .. } => None,
     })
 }

@@ -111,6 +111,8 @@ pub(super) fn source(source: ConfigSource) -> i8 {
         ConfigSource::DynamicDefault => 3,
         ConfigSource::Broker => 4,
         ConfigSource::Default => 5,
+        ConfigSource::ClientMetrics => 7,
+        ConfigSource::Group => 8,
     }
 }
 
