@@ -63,7 +63,7 @@ fn settings() -> Arc<SessionSettings> {
     Arc::new(SessionSettings {
         cluster_id: Arc::from("cluster"),
         node_id: 1,
-        features: Vec::new(),
+        features: &[],
         request_bytes_max: 100 << 20,
         idle_max: None,
         principal: Arc::from("User:ANONYMOUS"),

@@ -20,6 +20,7 @@ use apus_coordinator::ledger::Ledger;
 use apus_coordinator::machine::{Coordinator, CoordinatorConfig, CoordinatorEvent};
 use apus_core::api::Broker;
 use apus_core::config::{Config, StorePlace};
+use apus_core::features::FEATURES;
 use apus_core::front::{self, Front, FrontSettings, RequestId};
 use apus_core::ids::{ConnectionId, CoreId, Ticket};
 use apus_core::limits::{REPLY_BYTES_MAX, REPLY_BYTES_SHORT, REPLY_BYTES_STEP, STEP_BUDGET};
@@ -262,7 +263,7 @@ impl Node {
         self.session_settings = Some(Arc::new(SessionSettings {
             cluster_id: Arc::clone(&began.cluster_id),
             node_id: config.node_id.0,
-            features: Vec::new(),
+            features: FEATURES,
             request_bytes_max: config.request_bytes_max as usize,
             idle_max: config.connection_idle_ms_max.map(Duration::from_millis),
             principal: Arc::from("User:ANONYMOUS"),

@@ -4,10 +4,10 @@ mod world;
 
 use apus_coordinator::machine::{Caps, CoordinatorEvent};
 use apus_core::api::{
-    AlterConfigsRequest, AlterResource, BROKER_RESOURCE, CreatePartitionsRequest, DeletedTopic, TOPIC_RESOURCE,
-    TopicGrowth, TopicToDelete,
+    AlterConfigsRequest, AlterResource, BROKER_RESOURCE, CLIENT_METRICS_RESOURCE, CreatePartitionsRequest,
+    DeletedTopic, GROUP_RESOURCE, TOPIC_RESOURCE, TopicGrowth, TopicToDelete,
 };
-use apus_core::config::{ConfigChange, ConfigOperation};
+use apus_core::config::{ConfigChange, ConfigOperation, ResourceKind};
 use apus_core::error::{Refusal, Refused};
 use apus_core::extent::pack_key;
 use apus_core::ids::{PartitionId, TopicId};
@@ -475,7 +475,10 @@ fn set(world: &mut World, kind: i8, name: &str, changes: &[(&str, &str)]) -> Vec
 }
 
 fn alter(world: &mut World, resources: Vec<AlterResource>, validate_only: bool) -> Vec<Option<Refusal>> {
-    let request = AlterConfigsRequest { resources, validate_only };
+    alter_as(world, AlterConfigsRequest { resources, validate_only, whole: false })
+}
+
+fn alter_as(world: &mut World, request: AlterConfigsRequest) -> Vec<Option<Refusal>> {
     let Some(Answer::AlterConfigs(response)) = world.ask(Ask::AlterConfigs(request)) else { panic!("no answer") };
     refusals(response.resources.into_iter().map(|resource| resource.result))
 }
@@ -509,6 +512,83 @@ fn settings_of_topics_change() {
     let mut again = World::new(world.durable);
     again.boot();
     assert_eq!(again.overrides("a"), [("max.message.bytes", "70")].map(owned), "it was durable");
+}
+
+#[test]
+fn settings_are_replaced_as_a_whole() {
+    let mut world = World::new(Durable::default());
+    world.boot();
+    world.create("a", 1, &[("retention.ms", "5"), ("segment.ms", "7")]);
+    set(&mut world, BROKER_RESOURCE, "1", &[("log.retention.ms", "70"), ("message.max.bytes", "80")]);
+    let change = |name: &str, value: Option<&str>| ConfigChange {
+        name: name.into(),
+        operation: ConfigOperation::Set,
+        value: value.map(Into::into),
+    };
+    let mut replace = |kind, name: &str, changes: Vec<ConfigChange>| {
+        let resources = vec![AlterResource { kind, name: name.into(), changes }];
+        alter_as(&mut world, AlterConfigsRequest { resources, validate_only: false, whole: true })
+    };
+    let null = change("retention.ms", None);
+    assert_eq!(replace(TOPIC_RESOURCE, "a", vec![null]), [Some(Refusal::InvalidRequest)]);
+    assert_eq!(replace(TOPIC_RESOURCE, "a", vec![change("max.message.bytes", Some("9"))]), [None]);
+    assert_eq!(replace(BROKER_RESOURCE, "1", vec![change("log.retention.ms", Some("71"))]), [None]);
+    assert_eq!(world.overrides("a"), [("max.message.bytes", "9")].map(owned));
+    world.create("b", 1, &[]);
+    assert_eq!(world.message_bytes_max("b"), 1_048_588, "what is not named is not set any more");
+}
+
+#[test]
+fn settings_of_groups_and_subscriptions_change() {
+    let mut world = World::new(Durable::default());
+    world.boot();
+    let (metrics, group) = (CLIENT_METRICS_RESOURCE, GROUP_RESOURCE);
+    let session = "consumer.session.timeout.ms";
+    assert_eq!(set(&mut world, group, "watchers", &[(session, "50000")]), [None]);
+    assert_eq!(set(&mut world, metrics, "all", &[("interval.ms", "1000"), ("metrics", "a")]), [None]);
+    for (kind, name, changes, refusal) in [
+        (group, "watchers", &[(session, "1")][..], Refusal::InvalidConfig),
+        (group, "", &[], Refusal::InvalidRequest),
+        (metrics, "all", &[("no.such.key", "1")], Refusal::InvalidRequest),
+    ] {
+        assert_eq!(set(&mut world, kind, name, changes), [Some(refusal)], "{kind} {name} {changes:?}");
+    }
+    let large = "x".repeat(i16::MAX as usize);
+    for at in 0..300 {
+        let refused = set(&mut world, metrics, &format!("m{at}"), &[("metrics", &large)])[0];
+        assert_eq!(refused, (at >= 255).then_some(Refusal::PolicyViolation), "{at}");
+    }
+    let told = |world: &World, kind, name: &str| {
+        world.catalog.resource(kind, &name.into()).map(|configs| configs.values().cloned().collect::<Vec<_>>())
+    };
+    let mut again = World::new(world.durable);
+    again.boot();
+    assert_eq!(told(&again, ResourceKind::Group, "watchers"), Some(vec!["50000".to_owned()]), "it was durable");
+    let delete = ConfigChange { name: session.into(), operation: ConfigOperation::Delete, value: None };
+    let gone = AlterResource { kind: group, name: "watchers".into(), changes: vec![delete] };
+    assert_eq!(alter(&mut again, vec![gone], false), [None]);
+    assert_eq!(told(&again, ResourceKind::Group, "watchers"), None);
+}
+
+#[test]
+fn the_ledger_tells_sizes_and_producers() {
+    let mut world = World::new(Durable::default());
+    world.boot();
+    world.create("a", 2, &[]);
+    world.commit_of(0, 100, None, Some(sequence(0)));
+    world.commit_of(0, 100, None, Some(sequence(1)));
+    let wanted = vec![PartitionId(0), PartitionId(1), PartitionId(9)];
+    let Some(Answer::Sizes(sizes)) = world.ask(Ask::Sizes(wanted.clone())) else { panic!("no answer") };
+    let [Some(bytes), Some(0), None] = sizes[..] else { panic!("{sizes:?}") };
+    assert!(bytes > 200);
+    let Some(Answer::Producers(told)) = world.ask(Ask::Producers(wanted)) else { panic!("no answer") };
+    let [Ok(writers), Ok(nobody), Err(Refusal::UnknownTopicOrPartition)] = &told[..] else { panic!("{told:?}") };
+    let [writer] = &writers[..] else { panic!("{writers:?}") };
+    assert_eq!((writer.id, writer.epoch, writer.last_sequence, nobody.len()), (sequence(0).producer, 0, 1, 0));
+    let Some(Answer::Position(position)) = world.ask(Ask::Position) else { panic!("no answer") };
+    world.create("b", 1, &[]);
+    let Some(Answer::Position(later)) = world.ask(Ask::Position) else { panic!("no answer") };
+    assert!(position < later);
 }
 
 #[test]

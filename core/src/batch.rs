@@ -121,7 +121,7 @@ impl BatchHeader {
 
     /// The codec of its records, or the bits that name none.
     pub fn codec(&self) -> Result<Codec, u16> {
-        match self.attributes & 7 {
+        match self.attributes & CODEC_BITS {
             0 => Ok(Codec::None),
             1 => Ok(Codec::Gzip),
             2 => Ok(Codec::Snappy),
@@ -136,6 +136,21 @@ impl BatchHeader {
     pub fn has(&self, attribute: u16) -> bool {
         self.attributes & attribute != 0
     }
+}
+
+/// Attribute bits that name the codec.
+const CODEC_BITS: u16 = 7;
+
+/// The attributes of the same batch in another codec.
+#[must_use]
+pub fn with_codec(attributes: u16, codec: Codec) -> u16 {
+    attributes & !CODEC_BITS | codec as u16
+}
+
+/// The codec that a batch names, where it is long enough to name one that is known.
+#[must_use]
+pub fn codec_of(batch: &[u8]) -> Option<Codec> {
+    BatchHeader::read(batch)?.codec().ok()
 }
 
 /// CRC32C, as Kafka and S3 use it.

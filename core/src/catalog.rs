@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::api::TopicRef;
-use crate::config::{Config, TopicConfig};
+use crate::config::{Config, ResourceKind, TopicConfig};
 use crate::error::Refusal;
 use crate::ids::{Lsn, PartitionId, TopicId};
 
@@ -40,9 +40,21 @@ pub enum CatalogChange {
     Set(Arc<Topic>),
     /// The topic is gone, and its partitions with it.
     Remove(Arc<Topic>),
+    /// A group, or a subscription to metrics of clients, is set up so; without configs it is gone.
+    Resource {
+        /// What it is.
+        kind: ResourceKind,
+        /// Its name.
+        name: Arc<str>,
+        /// All that is set of it, by key.
+        configs: ResourceConfigs,
+    },
     /// The broker acts on these settings; what topics take from them is in the topics already.
     Config(Arc<Config>),
 }
+
+/// What is set of a group or a subscription, by key; all cores share it.
+pub type ResourceConfigs = Arc<BTreeMap<String, String>>;
 
 /// What the coordinator tells every core. Answers that depend on it wait until every core has applied it.
 #[derive(Debug)]
@@ -58,6 +70,7 @@ pub struct CatalogUpdate {
 pub struct Catalog {
     by_name: BTreeMap<Arc<str>, Arc<Topic>>,
     by_id: BTreeMap<TopicId, Arc<Topic>>,
+    resources: BTreeMap<(ResourceKind, Arc<str>), ResourceConfigs>,
 }
 
 impl Catalog {
@@ -71,6 +84,14 @@ impl Catalog {
                     self.by_id.insert(topic.id, Arc::clone(topic));
                 }
                 CatalogChange::Config(_) => {}
+                CatalogChange::Resource { kind, name, configs } => {
+                    let resource = (*kind, Arc::clone(name));
+                    if configs.is_empty() {
+                        self.resources.remove(&resource);
+                    } else {
+                        self.resources.insert(resource, Arc::clone(configs));
+                    }
+                }
                 CatalogChange::Remove(topic) => {
                     self.by_id.remove(&topic.id);
                     if self.by_name.get(&topic.name).is_some_and(|now| now.id == topic.id) {
@@ -110,6 +131,17 @@ impl Catalog {
     /// All topics, by name.
     pub fn topics(&self) -> impl Iterator<Item = &Arc<Topic>> {
         self.by_name.values()
+    }
+
+    /// What is set of a group or a subscription, by key.
+    #[must_use]
+    pub fn resource(&self, kind: ResourceKind, name: &Arc<str>) -> Option<&BTreeMap<String, String>> {
+        self.resources.get(&(kind, Arc::clone(name))).map(|configs| &**configs)
+    }
+
+    /// The resources of a kind that have settings, by name.
+    pub fn resources(&self, kind: ResourceKind) -> impl Iterator<Item = &Arc<str>> {
+        self.resources.keys().filter(move |(found, _)| *found == kind).map(|(_, name)| name)
     }
 
     /// A name belongs to exactly one living id.

@@ -86,6 +86,7 @@ pub enum Refusal {
     ResourceNotFound,
     DuplicateResource,
     UnacceptableCredential,
+    InvalidUpdateVersion,
     TransactionalIdNotFound,
     FetchSessionTopicIdError,
     InconsistentTopicId,

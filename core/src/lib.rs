@@ -9,6 +9,7 @@ pub mod config;
 pub mod counters;
 pub mod error;
 pub mod extent;
+pub mod features;
 pub mod footer;
 pub mod front;
 pub mod group_message;

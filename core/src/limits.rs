@@ -116,6 +116,12 @@ pub const DESCRIBED_PARTITIONS_MAX: i32 = 2_000;
 /// generation when the last of these is taken are stored all the same: twice as many at most.
 pub const GROUPS_MAX: u64 = 100_000;
 
+/// Groups and subscriptions with settings of their own …
+pub const RESOURCES_MAX: u64 = 10_000;
+
+/// … and the bytes of their names and settings, which every core shares: 800 for each.
+pub const RESOURCE_BYTES_MAX: u64 = 8 * MIB;
+
 /// What the members of one group say of themselves, beside a fixed cost for each: a group of a thousand members with two
 /// strategies of 400 bytes. A join beyond is GROUP_MAX_SIZE_REACHED.
 pub const GROUP_MEMBERS_BYTES_MAX: u64 = MIB;
@@ -154,8 +160,8 @@ pub const TAIL_EXTENTS_MAX: usize = 16;
 /// Tails of a core that nobody watches and that are kept a while for a reader without a session.
 pub const TAILS_IDLE_MAX: usize = 1_024;
 
-/// What the records of one batch may decompress to when a look-up by time reads them: some hundred times the default
-/// `max.message.bytes`.
+/// What the records of one batch may decompress to when they are opened, whatever `max.decompressed.message.bytes` says:
+/// some hundred times the default `max.message.bytes`.
 pub const DECOMPRESSED_BYTES_MAX: usize = 128 << 20;
 
 /// Requests of one connection that are neither answered nor refused.

@@ -9,8 +9,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use crate::api::{
-    AlterConfigsRequest, AlterConfigsResponse, CreatePartitionsRequest, CreatePartitionsResponse, CreateTopicsRequest,
-    CreateTopicsResponse, DeleteTopicsRequest, DeleteTopicsResponse, OffsetAt, Produced,
+    ActiveProducer, AlterConfigsRequest, AlterConfigsResponse, CreatePartitionsRequest, CreatePartitionsResponse,
+    CreateTopicsRequest, CreateTopicsResponse, DeleteTopicsRequest, DeleteTopicsResponse, OffsetAt, Produced,
 };
 use crate::batch::BatchFacts;
 use crate::catalog::CatalogUpdate;
@@ -308,6 +308,12 @@ pub enum Ask {
     DeleteRecords(Vec<(PartitionId, i64)>),
     /// A new idempotent producer.
     InitProducer,
+    /// How many bytes partitions have.
+    Sizes(Vec<PartitionId>),
+    /// Who writes to partitions, each of them named once.
+    Producers(Vec<PartitionId>),
+    /// How far the journal has come.
+    Position,
     /// A consumer group's; boxed, since every slot of an inbox has room for the largest message.
     Group(Box<GroupAsk>),
 }
@@ -333,6 +339,12 @@ pub enum Answer {
     DeleteRecords(Vec<Result<i64, Refusal>>),
     /// The new producer's id; its epoch is 0.
     InitProducer(Result<ProducerId, Refusal>),
+    /// In the question's order; nothing of partitions that are gone.
+    Sizes(Vec<Option<u64>>),
+    /// In the question's order.
+    Producers(Vec<Result<Vec<ActiveProducer>, Refusal>>),
+    /// The last durable command.
+    Position(Lsn),
     /// A consumer group's.
     Group(Box<GroupAnswer>),
 }

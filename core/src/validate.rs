@@ -1,7 +1,7 @@
 //! What must hold of a batch before it is admitted: Kafka's own rules, in Kafka's own words where clients see them.
 //!
 //! The header decides; records are opened only where the topic wants a key on each of them, or where records are to be
-//! validated whatever they cost. So a compressed batch is stored as it came, without a look inside, which Kafka does
+//! validated or recoded whatever they cost. So a compressed batch is stored as it came, without a look inside, which Kafka does
 //! not do; the counts and timestamps that everything relies on are those of the header.
 //!
 //! A size is checked before the checksum is computed, so a refusal is cheap.
@@ -16,7 +16,8 @@ use crate::batch::{
 };
 use crate::config::{TimestampType, TopicConfig};
 use crate::error::{Refusal, Refused};
-use crate::records::{Corrupt, Records};
+use crate::limits::DECOMPRESSED_BYTES_MAX;
+use crate::records::{Corrupt, Records, recode};
 
 /// Bytes up to and including the magic: below, there is no batch at all.
 const MAGIC_END: usize = 17;
@@ -54,7 +55,7 @@ impl BatchRules {
     pub fn new(config: &TopicConfig, zstd: bool, wall_ms: i64) -> BatchRules {
         BatchRules {
             max_message_bytes: config.max_message_bytes as usize,
-            records_bytes_max: config.max_decompressed_message_bytes as usize,
+            records_bytes_max: (config.max_decompressed_message_bytes as usize).min(DECOMPRESSED_BYTES_MAX),
             timestamp_type: config.timestamp_type,
             timestamp_before_max_ms: config.timestamp_before_max_ms,
             timestamp_after_max_ms: config.timestamp_after_max_ms,
@@ -78,9 +79,7 @@ pub fn check_batch(bytes: &Bytes, rules: &BatchRules) -> Result<BatchFacts, Refu
     let codec = check_codec(&header, rules)?;
     check_fields(&header, bytes.len(), codec)?;
     if bytes.len() > rules.max_message_bytes {
-        let (bytes, bytes_max) = (bytes.len(), rules.max_message_bytes);
-        let message = format!("The record batch has {bytes} bytes, which exceeds the maximum of {bytes_max}");
-        return Err(Refused::new(Refusal::MessageTooLarge, message));
+        return Err(too_large(bytes.len(), rules.max_message_bytes));
     }
     let computed = checksum(bytes);
     if header.crc != computed {
@@ -92,6 +91,31 @@ pub fn check_batch(bytes: &Bytes, rules: &BatchRules) -> Result<BatchFacts, Refu
         check_records(bytes, rules)?;
     }
     Ok(BatchFacts::of(&header, bytes.len()))
+}
+
+/// A batch that was checked with its records, in another codec.
+///
+/// # Errors
+/// Where it would be larger than the topic allows.
+pub fn recode(bytes: &Bytes, codec: Codec, level: i32, rules: &BatchRules) -> Result<Bytes, Refused> {
+    let recoded = recode::recode(bytes, codec, level, rules.records_bytes_max).map_err(refuse)?;
+    if recoded.len() > rules.max_message_bytes {
+        return Err(too_large(recoded.len(), rules.max_message_bytes));
+    }
+    Ok(recoded)
+}
+
+fn too_large(bytes: usize, bytes_max: usize) -> Refused {
+    let message = format!("The record batch has {bytes} bytes, which exceeds the maximum of {bytes_max}");
+    Refused::new(Refusal::MessageTooLarge, message)
+}
+
+/// Why records cannot be opened.
+fn refuse(why: Corrupt) -> Refused {
+    match why {
+        Corrupt::TooLarge { .. } => Refused::new(Refusal::MessageTooLarge, why.to_string()),
+        Corrupt::Malformed(_) => invalid(why.to_string()),
+    }
 }
 
 fn invalid(message: impl Into<Cow<'static, str>>) -> Refused {
@@ -196,10 +220,6 @@ fn check_time(timestamp: i64, offset: i64, rules: &BatchRules) -> Result<(), Ref
 }
 
 fn check_records(bytes: &Bytes, rules: &BatchRules) -> Result<(), Refused> {
-    let refuse = |why: Corrupt| match why {
-        Corrupt::TooLarge { .. } => Refused::new(Refusal::MessageTooLarge, why.to_string()),
-        Corrupt::Malformed(_) => invalid(why.to_string()),
-    };
     let mut records = Records::open(bytes, rules.records_bytes_max).map_err(refuse)?;
     let (base, max) = (records.header().timestamp_base, records.header().timestamp_max);
     let mut offset = 0;
@@ -318,5 +338,16 @@ mod tests {
         assert_eq!(refusal(&zstd, &BatchRules { zstd: false, ..RULES }), Refusal::UnsupportedCompressionType);
         assert!(check_batch(&zstd, &RULES).is_ok());
         assert_eq!(refusal(&zstd, &RULES.with_records(true)), Refusal::MessageTooLarge);
+    }
+
+    #[test]
+    fn what_is_recoded_keeps_within_its_bounds() {
+        let batch = BatchBuilder::new(Codec::Zstd).record(1, Some(b"k"), Some(&[7; 10_000])).build();
+        let rules = BatchRules { records_bytes_max: 20_000, ..RULES };
+        assert!(check_batch(&batch, &rules).is_ok());
+        let recoded = recode(&batch, Codec::Gzip, -1, &rules).expect("it stays small");
+        assert!(check_batch(&recoded, &rules).is_ok());
+        let refused = recode(&batch, Codec::None, 0, &rules).expect_err("it has ten thousand bytes");
+        assert_eq!(refused.refusal, Refusal::MessageTooLarge);
     }
 }

@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use apus_core::batch::BatchFacts;
+use apus_core::config::ResourceKind;
 use apus_core::extent::Placed;
 use apus_core::ids::{BrokerId, Incarnation, Lsn, PackId, PartitionId, TopicId};
 use apus_core::message::Trim;
@@ -82,6 +83,15 @@ pub enum Command {
         /// Which broker; nothing: all of them.
         broker: Option<BrokerId>,
         /// All that is set from now on, by key, checked.
+        configs: BTreeMap<String, String>,
+    },
+    /// A group, or a subscription to metrics of clients, is set up anew.
+    ConfigureResource {
+        /// What it is.
+        kind: ResourceKind,
+        /// Its name, not empty.
+        name: Arc<str>,
+        /// All that is set from now on, by key, checked; nothing: it goes.
         configs: BTreeMap<String, String>,
     },
     /// Producer ids below this may be handed out.

@@ -12,6 +12,7 @@ impl Ledger {
         self.extents.check();
         self.producers.check();
         self.groups.check();
+        self.resources.check();
         assert!(self.is_sound(), "extents, partitions and objects contradict each other");
         for (number, partition) in self.partitions.iter() {
             assert!(partition.gone || self.topics.get(partition.topic).is_some(), "partition {number} has no topic");

@@ -39,6 +39,7 @@ mod reads;
 pub(crate) mod record;
 mod rehome;
 mod removal;
+pub(crate) mod resources;
 mod retention;
 pub(crate) mod shelf;
 pub(crate) mod table;
@@ -47,6 +48,7 @@ pub(crate) mod windows;
 
 pub use group_offset::GroupPosition;
 pub use outcome::{Accepted, Answer, Decision, Known, Outcome, Pressure};
+pub use resources::ResourceRecord;
 pub use retention::Policy;
 pub use topics::TopicRecord;
 
@@ -56,6 +58,7 @@ use groups::Groups;
 use objects::Objects;
 use producers::Producer;
 use record::hash;
+use resources::Resources;
 use shelf::Shelf;
 use table::Table;
 use topics::Partition;
@@ -87,6 +90,7 @@ pub struct Ledger {
     pub(crate) windows: Windows,
     pub(crate) groups: Groups,
     pub(crate) brokers: Table<BrokerRecord>,
+    pub(crate) resources: Resources,
     /// Partitions with extents or producers to remove. Derived.
     debts: BTreeSet<u32>,
 }
@@ -108,6 +112,7 @@ pub(crate) struct Containers {
     pub(crate) groups: Table<group::Group>,
     pub(crate) group_offsets: Shelf<group_offset::Committed>,
     pub(crate) brokers: Table<BrokerRecord>,
+    pub(crate) resources: Table<ResourceRecord>,
 }
 
 impl Ledger {
@@ -124,6 +129,7 @@ impl Ledger {
             groups: Table::new(true),
             group_offsets: Shelf::new(),
             brokers: Table::new(true),
+            resources: Table::new(true),
         };
         Ledger::of(Scalars::default(), containers).expect("nothing contradicts itself")
     }
@@ -142,6 +148,7 @@ impl Ledger {
             windows: Windows::of(containers.windows)?,
             groups: Groups::of(containers.groups, containers.group_offsets)?,
             brokers: containers.brokers,
+            resources: Resources::of(containers.resources)?,
             debts: BTreeSet::new(),
         };
         for (number, topic) in ledger.topics.iter() {
@@ -174,6 +181,9 @@ impl Ledger {
             Command::ConfigureBroker { broker, configs } => {
                 self.configure_broker(*broker, configs);
                 Decision::BrokerConfigured
+            }
+            Command::ConfigureResource { kind, name, configs } => {
+                Decision::ResourceConfigured(self.configure_resource(*kind, name, configs))
             }
             Command::ReserveProducerIds { end } => {
                 let start = self.scalars.producer_ids_end;
@@ -285,12 +295,15 @@ impl Ledger {
             self.producers.digest(),
             self.windows.table.digest(),
         ];
-        // Groups came later, and settings of brokers: a state without any has the digest that it always had.
+        // Groups came later, and settings of brokers and of other resources: a state without any has the digest that it always had.
         let groups = [self.groups.table.digest(), self.groups.offsets.digest()];
         let groups = if self.groups.table.count() > 0 { &groups[..] } else { &[] };
         let brokers = [self.brokers.digest()];
         let brokers = if self.brokers.count() > 0 { &brokers[..] } else { &[] };
-        sums.iter().chain(groups).chain(brokers).for_each(|sum| bytes.extend_from_slice(&sum.to_le_bytes()));
+        let resources = [self.resources.table.digest()];
+        let resources = if self.resources.table.count() > 0 { &resources[..] } else { &[] };
+        let later = groups.iter().chain(brokers).chain(resources);
+        sums.iter().chain(later).for_each(|sum| bytes.extend_from_slice(&sum.to_le_bytes()));
         hash(0, &bytes)
     }
 }

@@ -7,6 +7,7 @@ use apus_core::extent::Placed;
 use apus_core::ids::{Lsn, PackId};
 use apus_core::message::Trim;
 
+use super::resources::ResourceRecord;
 use super::topics::TopicRecord;
 
 /// What became of a command, and of bytes that nothing refers to any more because of it.
@@ -35,6 +36,8 @@ pub enum Decision {
     Configured(Result<TopicRecord, Refusal>),
     /// A broker's settings are these now.
     BrokerConfigured,
+    /// The resource as it is set up now.
+    ResourceConfigured(ResourceRecord),
     /// Producer ids that may be handed out.
     Reserved(Range<i64>),
     /// Answers in the order of the batches, and the extents of those that were accepted.

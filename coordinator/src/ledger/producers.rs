@@ -16,8 +16,10 @@
 //! a commit would have to say that nothing of the batch's connection failed before it, which only the packer knows: a
 //! later version of the command may carry it.
 
+use apus_core::api::ActiveProducer;
 use apus_core::batch::Sequence;
 use apus_core::error::Refusal;
+use apus_core::ids::ProducerId;
 use apus_core::limits::PRODUCER_BATCHES;
 
 use super::record::{Cursor, Record};
@@ -104,6 +106,17 @@ impl Producer {
 
     pub(crate) fn remembered(&self) -> &[Remembered] {
         &self.batches[..usize::from(self.count)]
+    }
+
+    /// As tools are told of it.
+    pub(crate) fn active(&self) -> ActiveProducer {
+        let newest = self.remembered().last().expect("a producer is known by a batch");
+        ActiveProducer {
+            id: ProducerId(self.id),
+            epoch: self.epoch,
+            last_sequence: newest.last,
+            last_timestamp_ms: newest.timestamp_max,
+        }
     }
 
     /// An accepted batch; the oldest of five gives way. A new epoch forgets those of the old one.

@@ -1,6 +1,6 @@
 //! What the coordinator answers from the ledger. Only here is an offset ever out of range.
 
-use apus_core::api::OffsetAt;
+use apus_core::api::{ActiveProducer, OffsetAt};
 use apus_core::error::Refusal;
 use apus_core::extent::{Extent, Home};
 use apus_core::ids::{Lsn, PackId, PartitionId, TopicId};
@@ -10,6 +10,7 @@ use apus_core::message::{Bounds, Found, Located, Opened};
 use super::Ledger;
 use super::extents::from_offset;
 use super::outcome::Known;
+use super::producers::Producer;
 use super::topics::{Partition, TopicRecord};
 
 const NOWHERE: Found = Found::Offset { offset: -1, timestamp_ms: -1 };
@@ -22,6 +23,17 @@ impl Ledger {
     #[must_use]
     pub fn bounds(&self, partition: PartitionId) -> Option<Bounds> {
         self.living(partition).map(|partition| bounds(&partition))
+    }
+
+    /// The idempotent producers of a partition that are remembered.
+    ///
+    /// # Errors
+    /// Where the partition is unknown.
+    pub fn producers(&self, partition: PartitionId) -> Result<Vec<ActiveProducer>, Refusal> {
+        self.living(partition).ok_or(Refusal::UnknownTopicOrPartition)?;
+        let found = self.producers.from((partition.0, i64::MIN));
+        let found = found.take_while(|producer| producer.partition == partition.0);
+        Ok(found.map(Producer::active).collect())
     }
 
     /// A tail's beginning: the bounds and the newest extents.

@@ -1,4 +1,4 @@
-//! IncrementalAlterConfigs: decided resource by resource, answered when every core acts on the new settings.
+//! AlterConfigs and IncrementalAlterConfigs: decided resource by resource, answered when every core acts on the new settings.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -7,7 +7,7 @@ use apus_core::api::{
     AlterConfigsRequest, AlterConfigsResponse, AlterResource, AlteredResource, BROKER_RESOURCE, TOPIC_RESOURCE,
 };
 use apus_core::catalog::{CatalogChange, Topic};
-use apus_core::config::{alter_broker, alter_topic};
+use apus_core::config::{ResourceKind, alter_broker, alter_resource, alter_topic};
 use apus_core::error::{Refusal, Refused};
 use apus_core::ids::{CoreId, Ticket};
 use apus_core::limits;
@@ -20,7 +20,16 @@ use super::prepared::Prepared;
 use super::topics::{full, too_large};
 use crate::command::Command;
 use crate::journal::{Claim, Room};
-use crate::ledger::{Decision, TopicRecord};
+use crate::ledger::resources::resource_bytes;
+use crate::ledger::{Decision, ResourceRecord, TopicRecord};
+
+/// What is left of settings that are replaced as a whole.
+static NOTHING: BTreeMap<String, String> = BTreeMap::new();
+
+/// What cores are told of a resource.
+pub(super) fn resource_change(record: &ResourceRecord) -> CatalogChange {
+    CatalogChange::Resource { kind: record.kind, name: Arc::clone(&record.name), configs: Arc::clone(&record.configs) }
+}
 
 impl Leader {
     /// Changes what may be changed; hands the request back where it must wait for a segment.
@@ -49,7 +58,13 @@ impl Leader {
             };
             resources.push(AlteredResource { kind: resource.kind, name: Arc::clone(&resource.name), result });
         }
-        self.publish(changes, core, ticket, Answer::AlterConfigs(AlterConfigsResponse { resources }), turn);
+        self.publish(
+            changes,
+            core,
+            ticket,
+            Answer::AlterConfigs(AlterConfigsResponse { resources, whole: request.whole }),
+            turn,
+        );
         None
     }
 
@@ -62,6 +77,7 @@ impl Leader {
         match self.apply(prepared).1 {
             Decision::Configured(topic) => self.set_topic(&topic?, changes),
             Decision::BrokerConfigured => self.take_config(changes, turn),
+            Decision::ResourceConfigured(record) => changes.push(resource_change(&record)),
             other => unreachable!("a change ended as {other:?}"),
         }
         Ok(())
@@ -73,20 +89,24 @@ impl Leader {
         for resource in &request.resources {
             *counts.entry((resource.kind, &resource.name)).or_default() += 1;
         }
+        let mut held = self.ledger.resources_held();
         let alteration = |resource: &AlterResource| {
             if counts[&(resource.kind, &*resource.name)] > 1 {
                 return Err(Refused::new(Refusal::InvalidRequest, "Each resource must appear at most once."));
             }
             match resource.kind {
-                TOPIC_RESOURCE => self.alter_topic(resource, turn),
-                BROKER_RESOURCE => self.alter_broker(resource, turn),
-                other => Err(Refused::new(Refusal::InvalidRequest, format!("Unknown resource type {other}"))),
+                TOPIC_RESOURCE => self.alter_topic(resource, request.whole, turn),
+                BROKER_RESOURCE => self.alter_broker(resource, request.whole, turn),
+                other => match ResourceKind::of(other) {
+                    Some(kind) => self.alter_resource(kind, resource, request.whole, &mut held, turn),
+                    None => Err(Refused::new(Refusal::InvalidRequest, format!("Unknown resource type {other}"))),
+                },
             }
         };
         request.resources.iter().map(alteration).collect()
     }
 
-    fn alter_topic(&self, resource: &AlterResource, turn: &Turn) -> Result<Option<Prepared>, Refused> {
+    fn alter_topic(&self, resource: &AlterResource, whole: bool, turn: &Turn) -> Result<Option<Prepared>, Refused> {
         if resource.name.is_empty() {
             return Err(Refused::new(Refusal::InvalidRequest, "Default topic resources are not allowed."));
         }
@@ -96,7 +116,8 @@ impl Leader {
             Refused::new(Refusal::UnknownTopicOrPartition, message)
         };
         let topic = self.topic_named(&resource.name).map_err(|_| unknown())?;
-        let configs = alter_topic(&topic.overrides, &resource.changes, &self.config.node)?;
+        let configs =
+            alter_topic(if whole { &NOTHING } else { &topic.overrides }, &resource.changes, &self.config.node)?;
         if configs == topic.overrides {
             return Ok(None);
         }
@@ -105,7 +126,7 @@ impl Leader {
     }
 
     /// Of this broker, or under the empty name of all of them.
-    fn alter_broker(&self, resource: &AlterResource, turn: &Turn) -> Result<Option<Prepared>, Refused> {
+    fn alter_broker(&self, resource: &AlterResource, whole: bool, turn: &Turn) -> Result<Option<Prepared>, Refused> {
         let (own, name) = (self.config.broker, &resource.name);
         let broker = match &**name {
             "" => None,
@@ -116,7 +137,7 @@ impl Leader {
             }
         };
         let before = self.ledger.broker_configs(broker);
-        let configs = alter_broker(&before, &resource.changes)?;
+        let configs = alter_broker(if whole { &NOTHING } else { &before }, &resource.changes)?;
         if configs == before {
             return Ok(None);
         }
@@ -125,6 +146,33 @@ impl Leader {
             Some(_) => self.started.changed(&configs, &self.ledger.broker_configs(None)),
         }?;
         Ok(Some(Prepared::new(Command::ConfigureBroker { broker, configs }, turn)))
+    }
+
+    /// A group, or a subscription. `held` is how many there are and the bytes of their texts, with what this request adds.
+    fn alter_resource(
+        &self,
+        kind: ResourceKind,
+        resource: &AlterResource,
+        whole: bool,
+        held: &mut (u64, u64),
+        turn: &Turn,
+    ) -> Result<Option<Prepared>, Refused> {
+        let name = &resource.name;
+        kind.check_name(name)?;
+        let before = self.ledger.resource_configs(kind, name);
+        let configs = alter_resource(kind, if whole { &NOTHING } else { &before }, &resource.changes)?;
+        if configs == before {
+            return Ok(None);
+        }
+        let grown = (held.0 + 1, held.1 + resource_bytes(name, &configs));
+        if !configs.is_empty() && (grown.0 > limits::RESOURCES_MAX || grown.1 > limits::RESOURCE_BYTES_MAX) {
+            let message = "The cluster has no room for so many settings of groups and subscriptions.";
+            return Err(Refused::new(Refusal::PolicyViolation, message));
+        }
+        *held = grown;
+        let command = Command::ConfigureResource { kind, name: Arc::clone(name), configs };
+        let prepared = Prepared::new(command, turn);
+        if prepared.bytes() > limits::COMMAND_BYTES_MAX { Err(too_large()) } else { Ok(Some(prepared)) }
     }
 
     /// The broker acts on other settings: topics take their defaults from them.

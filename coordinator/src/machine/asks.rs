@@ -39,6 +39,14 @@ impl Leader {
                 Err(Room::Soon) => return Some(Ask::InitProducer),
                 Err(_) => Answer::InitProducer(Err(Refusal::CoordinatorNotAvailable)),
             },
+            Ask::Sizes(wanted) => {
+                Answer::Sizes(wanted.into_iter().map(|partition| self.ledger.partition_bytes(partition)).collect())
+            }
+            Ask::Producers(wanted) => {
+                Answer::Producers(wanted.into_iter().map(|partition| self.ledger.producers(partition)).collect())
+            }
+            // What is answered leaves once all of it is durable.
+            Ask::Position => Answer::Position(self.journal.applied()),
             Ask::Group(ask) => return self.ask_group(core, ticket, ask, turn).map(Ask::Group),
         };
         self.answer(core, ticket, answer, turn);

@@ -398,6 +398,7 @@ fn writes(message: &Message) -> bool {
             Ask::CreateTopics(_) | Ask::DeleteTopics(_) | Ask::CreatePartitions(_) => true,
             Ask::AlterConfigs(_) | Ask::DeleteRecords(_) | Ask::InitProducer => true,
             Ask::Open(_) | Ask::Locate { .. } | Ask::Offset { .. } => false,
+            Ask::Sizes(_) | Ask::Producers(_) | Ask::Position => false,
             Ask::Group(ask) => ask.writes(),
         },
         _ => false,

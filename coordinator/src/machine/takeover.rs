@@ -93,8 +93,9 @@ impl Leader {
         };
         self.outbox.say(lsn, To::All, Message::Began(began));
         let changes = self.topics.values().map(|topic| CatalogChange::Set(Arc::clone(topic)));
+        let resources = self.ledger.resources().map(super::alteration::resource_change);
         let config = CatalogChange::Config(Arc::clone(&self.config.node));
-        let update = CatalogUpdate { lsn, changes: changes.chain([config]).collect() };
+        let update = CatalogUpdate { lsn, changes: changes.chain([config]).chain(resources).collect() };
         self.outbox.say(lsn, To::All, Message::Catalog(Arc::new(update)));
         self.outbox.release(lsn, turn);
     }

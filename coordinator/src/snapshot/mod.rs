@@ -18,6 +18,7 @@ use crate::ledger::group::Group;
 use crate::ledger::group_offset::Committed;
 use crate::ledger::objects::Object;
 use crate::ledger::producers::Producer;
+use crate::ledger::resources::ResourceRecord;
 use crate::ledger::topics::{Partition, TopicRecord};
 use crate::ledger::windows::Window;
 use crate::ledger::{Containers, Scalars};
@@ -48,6 +49,7 @@ pub struct Snapshot {
     groups: Pages<Group>,
     group_offsets: Leaves<Committed>,
     brokers: Pages<BrokerRecord>,
+    resources: Pages<ResourceRecord>,
 }
 
 impl Snapshot {
@@ -67,6 +69,7 @@ impl Snapshot {
             groups: ledger.groups.table.pages().to_vec(),
             group_offsets: ledger.groups.offsets.leaves().to_vec(),
             brokers: ledger.brokers.pages().to_vec(),
+            resources: ledger.resources.table.pages().to_vec(),
         }
     }
 
@@ -127,6 +130,7 @@ impl Snapshot {
             .chain(of(Container::Groups, part::page_changes(&self.groups)))
             .chain(of(Container::GroupOffsets, part::leaf_changes(&self.group_offsets)))
             .chain(of(Container::Brokers, part::page_changes(&self.brokers)))
+            .chain(of(Container::Resources, part::page_changes(&self.resources)))
     }
 
     /// One part, encoded.
@@ -142,6 +146,7 @@ impl Snapshot {
             Container::Groups => part::encode_pages(id, &self.groups),
             Container::GroupOffsets => part::encode_leaves(id, &self.group_offsets),
             Container::Brokers => part::encode_pages(id, &self.brokers),
+            Container::Resources => part::encode_pages(id, &self.resources),
         };
         Part::new(id, self.scalars.incarnation, self.scalars.lsn, bytes)
     }

@@ -4,12 +4,12 @@
 //!
 //! | bytes | field |
 //! | --- | --- |
-//! | 1 | container: 0 topics, 1 partitions, 2 extents, 3 objects, 4 producers, 5 windows, 6 groups, 7 their offsets, 8 brokers |
+//! | 1 | container: 0 topics, 1 partitions, 2 extents, 3 objects, 4 producers, 5 windows, 6 groups, 7 their offsets, 8 brokers, 10 resources |
 //! | 4 | group: the part's first page is page `16 * group` of the container |
 //! | 1 | pages that follow |
 //!
 //! then for each page 4 bytes of how many entries, and these in order. In a table (topics, partitions, objects, windows,
-//! groups, brokers) an entry is 1 byte that says whether it is there, then the record; in a shelf (extents, producers, offsets) just the record.
+//! groups, brokers, resources) an entry is 1 byte that says whether it is there, then the record; in a shelf (extents, producers, offsets) just the record.
 //! The records are described where they are encoded, in the ledger.
 
 use std::sync::Arc;
@@ -47,10 +47,11 @@ pub enum Container {
     Groups,
     GroupOffsets,
     Brokers,
+    Resources = 10,
 }
 
 impl Container {
-    const ALL: [Container; 9] = [
+    const ALL: [Container; 10] = [
         Container::Topics,
         Container::Partitions,
         Container::Extents,
@@ -60,10 +61,13 @@ impl Container {
         Container::Groups,
         Container::GroupOffsets,
         Container::Brokers,
+        Container::Resources,
     ];
 
     pub(super) fn read(bytes: &mut Cursor<'_>) -> Result<Container, Corrupt> {
-        Container::ALL.get(usize::from(bytes.u8()?)).copied().ok_or(Corrupt::Value("a container"))
+        let number = bytes.u8()?;
+        let found = Container::ALL.into_iter().find(|container| *container as u8 == number);
+        found.ok_or(Corrupt::Value("a container"))
     }
 }
 

@@ -14,7 +14,8 @@ use crate::ledger::table::Table;
 pub fn restore<P: AsRef<[u8]>>(manifest: &Manifest, parts: impl IntoIterator<Item = P>) -> Result<Ledger, Corrupt> {
     let (mut topics, mut partitions, mut objects, mut windows) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     let (mut extents, mut producers) = (Vec::new(), Vec::new());
-    let (mut groups, mut group_offsets, mut brokers) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut groups, mut group_offsets) = (Vec::new(), Vec::new());
+    let (mut brokers, mut resources) = (Vec::new(), Vec::new());
     let mut parts = parts.into_iter();
     let changed = manifest.lsn();
     for entry in manifest.parts() {
@@ -31,6 +32,7 @@ pub fn restore<P: AsRef<[u8]>>(manifest: &Manifest, parts: impl IntoIterator<Ite
             Container::Groups => decode_pages(payload, group, changed, &mut groups)?,
             Container::GroupOffsets => decode_leaves(payload, group, changed, &mut group_offsets)?,
             Container::Brokers => decode_pages(payload, group, changed, &mut brokers)?,
+            Container::Resources => decode_pages(payload, group, changed, &mut resources)?,
         }
     }
     let contradiction = || Corrupt::Value("entries that contradict each other");
@@ -44,6 +46,7 @@ pub fn restore<P: AsRef<[u8]>>(manifest: &Manifest, parts: impl IntoIterator<Ite
         groups: Table::restore(true, groups, None).ok_or_else(contradiction)?,
         group_offsets: Shelf::restore(group_offsets).ok_or_else(contradiction)?,
         brokers: Table::restore(true, brokers, None).ok_or_else(contradiction)?,
+        resources: Table::restore(true, resources, None).ok_or_else(contradiction)?,
     };
     let ledger = Ledger::of(manifest.scalars.clone(), containers).ok_or_else(contradiction)?;
     if ledger.digest() == manifest.digest() { Ok(ledger) } else { Err(Corrupt::Value("the digest")) }

@@ -1,9 +1,10 @@
-//! DescribeConfigs and IncrementalAlterConfigs. Rows and changes are the configuration tables' own.
+//! DescribeConfigs, AlterConfigs, IncrementalAlterConfigs and ListConfigResources. Rows and changes are the configuration
+//! tables' own.
 
 use std::sync::Arc;
 
 use crate::config::{ConfigChange, ConfigRow};
-use crate::error::Refused;
+use crate::error::{Refusal, Refused};
 
 /// Which resources to describe.
 #[derive(Clone, Debug)]
@@ -49,10 +50,30 @@ pub struct DescribedResource {
     pub result: Result<Arc<[ConfigRow]>, Refused>,
 }
 
+/// Which kinds of resources to name.
+#[derive(Clone, Debug)]
+pub struct ListConfigResourcesRequest {
+    /// Kafka's numbers of their types; none is all of them.
+    pub kinds: Vec<i8>,
+}
+
+/// The resources that have settings, or could have.
+#[derive(Clone, Debug)]
+pub struct ListConfigResourcesResponse {
+    /// By type and name.
+    pub result: Result<Vec<(i8, Arc<str>)>, Refusal>,
+}
+
 /// Kafka's number of the resources that are topics.
 pub const TOPIC_RESOURCE: i8 = 2;
 /// Kafka's number of the resources that are brokers; the empty name is the default of all of them.
 pub const BROKER_RESOURCE: i8 = 4;
+/// Kafka's number of the loggers of brokers.
+pub const BROKER_LOGGER_RESOURCE: i8 = 8;
+/// Kafka's number of the subscriptions to metrics of clients.
+pub const CLIENT_METRICS_RESOURCE: i8 = 16;
+/// Kafka's number of the resources that are groups.
+pub const GROUP_RESOURCE: i8 = 32;
 
 /// Settings that are to change.
 #[derive(Clone, Debug)]
@@ -61,6 +82,8 @@ pub struct AlterConfigsRequest {
     pub resources: Vec<AlterResource>,
     /// Say what would happen, and do nothing.
     pub validate_only: bool,
+    /// What a change does not name loses the value of its own (AlterConfigs, not IncrementalAlterConfigs).
+    pub whole: bool,
 }
 
 /// What is to change of one resource.
@@ -79,6 +102,8 @@ pub struct AlterResource {
 pub struct AlterConfigsResponse {
     /// In the request's order.
     pub resources: Vec<AlteredResource>,
+    /// As asked.
+    pub whole: bool,
 }
 
 /// What became of one resource.

@@ -6,31 +6,39 @@ use std::sync::Arc;
 
 use crate::ids::TopicId;
 
+mod admin;
 mod cluster;
 mod configs;
 mod fetch;
 mod group_offsets;
 mod groups;
+mod logs;
 mod metadata;
 mod offsets;
 mod partitions;
 mod produce;
 mod producers;
+mod quorum;
 mod records;
 mod refusals;
+mod replicas;
 mod topics;
 
+pub use admin::*;
 pub use cluster::*;
 pub use configs::*;
 pub use fetch::*;
 pub use group_offsets::*;
 pub use groups::*;
+pub use logs::*;
 pub use metadata::*;
 pub use offsets::*;
 pub use partitions::*;
 pub use produce::*;
 pub use producers::*;
+pub use quorum::*;
 pub use records::*;
+pub use replicas::*;
 pub use topics::*;
 
 /// What is known of the asker, from the first day.
@@ -85,6 +93,7 @@ pub enum Request {
     DescribeTopicPartitions(DescribeTopicPartitionsRequest),
     DeleteRecords(DeleteRecordsRequest),
     AlterConfigs(AlterConfigsRequest),
+    Admin(AdminRequest),
 }
 
 /// The answer to a [`Request`] of the same name.
@@ -115,6 +124,7 @@ pub enum Response {
     DescribeTopicPartitions(DescribeTopicPartitionsResponse),
     DeleteRecords(DeleteRecordsResponse),
     AlterConfigs(AlterConfigsResponse),
+    Admin(AdminResponse),
     /// acks=0 and all went well: nothing is sent.
     Silence,
     /// acks=0 and something went wrong: the connection is closed, as Kafka does; the text is for the log.

@@ -54,6 +54,7 @@ impl Response {
                 bare(answer.topics.iter().flat_map(|topic| &topic.partitions).map(|(_, result)| result), tell);
             }
             Response::AlterConfigs(answer) => explained(answer.resources.iter().map(|one| &one.result), tell),
+            Response::Admin(answer) => answer.refusals(tell),
             Response::Silence | Response::Hangup(_) => {}
         }
     }

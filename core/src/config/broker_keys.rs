@@ -164,7 +164,7 @@ const TOPICS: &[Key] = &[
         .unit("ms")
         .check(Check::AtLeast(0))
         .cluster_wide(),
-    Key::new("compression.type", Kind::Text, "The codec of stored batches. Shown, not acted on yet: each is kept as it came.")
+    Key::new("compression.type", Kind::Text, "The codec of stored batches: that of their producer, or one that batches in another are recoded to as they come.")
         .preset("producer")
         .check(Check::OneOf(COMPRESSION_TYPES))
         .cluster_wide()

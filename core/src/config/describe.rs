@@ -23,6 +23,10 @@ pub enum ConfigSource {
     DynamicDefault,
     /// The broker's file or command line: `STATIC_BROKER_CONFIG`.
     Broker,
+    /// A subscription to metrics of clients: `DYNAMIC_CLIENT_METRICS_CONFIG`.
+    ClientMetrics,
+    /// A group: `DYNAMIC_GROUP_CONFIG`.
+    Group,
     /// Nobody: `DEFAULT_CONFIG`.
     Default,
 }

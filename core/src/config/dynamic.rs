@@ -12,7 +12,7 @@ use super::broker_keys;
 use super::settings::Dynamic;
 use super::topic::TopicConfig;
 use super::topic_keys::{TOPIC_KEYS, TopicKey};
-use super::value::{Fault, Kind, Value};
+use super::value::{Check, Fault, Kind, Value};
 use crate::error::{Refusal, Refused};
 
 /// A key that may change at run time.
@@ -24,6 +24,14 @@ pub struct DynamicKey {
     topic: Option<(&'static TopicKey, i64)>,
 }
 
+/// Rates of copying between replicas, bytes a second, of which a diskless topic has none. They are accepted without effect:
+/// kafka-reassign-partitions sets and clears them around each move, and fails where it may not.
+const RATES: &[&str] = &[
+    "follower.replication.throttled.rate",
+    "leader.replication.throttled.rate",
+    "replica.alter.log.dirs.io.max.bytes.per.second",
+];
+
 /// The key of this name, if it is one. Of the keys behind a topic's, only the first is: Kafka does not change hours
 /// and minutes, where it can change milliseconds.
 #[must_use]
@@ -31,6 +39,10 @@ pub fn find(name: &str) -> Option<DynamicKey> {
     match name {
         "producer.id.expiration.ms" => Some(DynamicKey { name: "producer.id.expiration.ms", topic: None }),
         "log.diskless.enable" => None,
+        name if RATES.contains(&name) => {
+            let name = RATES.iter().find(|rate| **rate == name)?;
+            Some(DynamicKey { name, topic: None })
+        }
         name => TOPIC_KEYS.iter().find_map(|key| {
             let (first, scale) = key.chain.first().filter(|(first, _)| *first == name)?;
             Some(DynamicKey { name: first, topic: Some((key, *scale)) })
@@ -46,6 +58,7 @@ impl DynamicKey {
         }
         match broker_keys::find(self.name) {
             Some(key) => key.read(text),
+            None if RATES.contains(&self.name) => Check::AtLeast(0).accept(self.name, Kind::Long.parse(text)?),
             None => Ok(Value::Text(text.trim().to_owned())),
         }
     }
@@ -198,6 +211,19 @@ mod tests {
         let rows = describe_broker(&config);
         let row = rows.iter().find(|row| row.name == "log.segment.bytes").expect("it was set");
         assert_eq!((row.value.as_deref(), row.source), (Some("1048576"), ConfigSource::DynamicDefault));
+    }
+
+    #[test]
+    fn rates_of_moves_are_set_and_cleared() {
+        let rate = "leader.replication.throttled.rate";
+        let altered = alter_broker(&BTreeMap::new(), &[set(rate, "5")]).expect("sound");
+        let config = broker("").changed(&altered, &BTreeMap::new()).expect("sound");
+        assert!(describe_broker(&config).iter().any(|row| row.name == rate && row.value.as_deref() == Some("5")));
+        let clear =
+            |name: &&str| ConfigChange { name: (*name).into(), operation: ConfigOperation::Delete, value: None };
+        let cleared: Vec<ConfigChange> = RATES.iter().map(clear).collect();
+        assert_eq!(alter_broker(&altered, &cleared), Ok(BTreeMap::new()));
+        assert!(message(&[set(rate, "-1")]).contains("Value must be at least 0"));
     }
 
     #[test]

@@ -21,6 +21,7 @@ mod listing;
 mod place;
 mod problem;
 mod properties;
+mod resources;
 mod settings;
 #[cfg(test)]
 mod testing;
@@ -40,6 +41,7 @@ pub use listing::listing;
 pub use place::StorePlace;
 pub use problem::{Problem, Property, Source};
 pub use properties::parse;
+pub use resources::{ResourceKind, alter_resource, describe_resource};
 pub use settings::{Given, Rank, Setting, Settings};
 pub use topic::{Compression, TimestampType, TopicConfig};
 pub use value::{Check, Fault, Kind, Value};

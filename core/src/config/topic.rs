@@ -7,6 +7,7 @@ use super::broker::Config;
 use super::settings::Rank;
 use super::topic_keys::{self, TOPIC_KEYS, TopicKey};
 use super::value::Value;
+use crate::batch::Codec;
 use crate::error::{Refusal, Refused};
 
 /// Whose time a record carries.
@@ -33,6 +34,21 @@ pub enum Compression {
     Lz4(i32),
     /// zstd at a level.
     Zstd(i32),
+}
+
+impl Compression {
+    /// The codec and its level, 0 where it has none; nothing where each batch is stored as it came.
+    #[must_use]
+    pub fn codec(self) -> Option<(Codec, i32)> {
+        match self {
+            Compression::Producer => None,
+            Compression::Uncompressed => Some((Codec::None, 0)),
+            Compression::Gzip(level) => Some((Codec::Gzip, level)),
+            Compression::Snappy => Some((Codec::Snappy, 0)),
+            Compression::Lz4(level) => Some((Codec::Lz4, level)),
+            Compression::Zstd(level) => Some((Codec::Zstd, level)),
+        }
+    }
 }
 
 /// What a broker acts on of a topic's settings.

@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::logs::Named;
 use super::metadata::Awaited;
 use super::{Front, RequestId};
 use crate::api::{
     AlterConfigsRequest, AlterConfigsResponse, CreatePartitionsRequest, CreatePartitionsResponse, CreateTopicsRequest,
     CreateTopicsResponse, DeleteRecordsRequest, DeleteRecordsResponse, DeleteTopicsRequest, DeleteTopicsResponse,
-    DeletedRecordsTopic, InitProducerIdRequest, InitProducerIdResponse, Response, TopicRef,
+    DeletedRecordsTopic, DescribeProducersResponse, InitProducerIdRequest, InitProducerIdResponse, Response, TopicRef,
 };
 use crate::error::Refusal;
 use crate::ids::{CoreId, PartitionId, ProducerId, Ticket};
@@ -17,13 +18,19 @@ use crate::turn::Turn;
 
 /// Who waits for the coordinator's word.
 #[derive(Debug)]
-pub enum Waiting {
+pub(super) enum Waiting {
     /// A request whose answer it is.
     Request(RequestId),
     /// A Metadata request whose topics it creates.
     Metadata(RequestId, Awaited),
     /// A DeleteRecords request whose places are answered in this order, each by its topic and partition in the answer.
     Records(RequestId, DeleteRecordsResponse, Vec<(usize, usize)>),
+    /// A DescribeLogDirs request of these partitions.
+    Sizes(RequestId, Named),
+    /// A DescribeProducers request whose places are answered in this order, each by its topic and partition in the answer.
+    Producers(RequestId, DescribeProducersResponse, Vec<(usize, usize)>),
+    /// A DescribeQuorum request, and its listener.
+    Position(RequestId, u16),
 }
 
 /// Questions to the coordinator without an answer yet.
@@ -46,7 +53,7 @@ impl Front {
         turn.send(CoreId(0), Message::Ask { core: self.settings.core, ticket, ask });
     }
 
-    fn asked(&mut self, ticket: Ticket) -> Waiting {
+    pub(super) fn asked(&mut self, ticket: Ticket) -> Waiting {
         self.admin.waiting.remove(&ticket).expect("it was asked")
     }
 
@@ -58,7 +65,7 @@ impl Front {
         match self.asked(ticket) {
             Waiting::Request(id) => self.answer(id, Response::CreateTopics(response)),
             Waiting::Metadata(id, awaited) => self.metadata_created(id, &awaited),
-            Waiting::Records(..) => panic!("{ticket:?} creates nothing"),
+            other => panic!("{ticket:?} creates nothing: {other:?}"),
         }
     }
 

@@ -1,4 +1,4 @@
-//! DescribeConfigs: from the configuration tables and the core's replica of the topics.
+//! DescribeConfigs and ListConfigResources: from the configuration tables and the core's replica of the topics.
 //!
 //! An entry of five bytes asks for every row of a broker, so what stands twice in a request is answered once: clients
 //! keep answers by resource. Topics without settings of their own, which most are, share one set of rows.
@@ -8,12 +8,17 @@ use std::sync::Arc;
 
 use super::{Front, RequestId};
 use crate::api::{
-    BROKER_RESOURCE, DescribeConfigsRequest, DescribeConfigsResponse, DescribeResource, DescribedResource, Response,
-    TOPIC_RESOURCE, TopicRef,
+    AdminResponse, BROKER_LOGGER_RESOURCE, BROKER_RESOURCE, CLIENT_METRICS_RESOURCE, DescribeConfigsRequest,
+    DescribeConfigsResponse, DescribeResource, DescribedResource, GROUP_RESOURCE, ListConfigResourcesRequest,
+    ListConfigResourcesResponse, Response, TOPIC_RESOURCE, TopicRef,
 };
-use crate::config::{self, ConfigRow};
+use crate::config::{self, ConfigRow, ResourceKind};
 use crate::error::{Refusal, Refused};
 use crate::topic_name;
+
+/// The kinds of resources that Kafka lists, in the order of their numbers.
+const RESOURCES: [i8; 5] =
+    [TOPIC_RESOURCE, BROKER_RESOURCE, BROKER_LOGGER_RESOURCE, CLIENT_METRICS_RESOURCE, GROUP_RESOURCE];
 
 impl Front {
     pub(super) fn describe_configs(&mut self, id: RequestId, request: &DescribeConfigsRequest) {
@@ -30,6 +35,29 @@ impl Front {
         let response =
             DescribeConfigsResponse { resources, synonyms: request.synonyms, documentation: request.documentation };
         self.answer(id, Response::DescribeConfigs(response));
+    }
+
+    pub(super) fn list_config_resources(&mut self, id: RequestId, request: &ListConfigResourcesRequest) {
+        let known = |kind: &i8| RESOURCES.contains(kind);
+        let result = if request.kinds.iter().all(known) {
+            let asked: BTreeSet<i8> = request.kinds.iter().copied().collect();
+            let kinds = RESOURCES.iter().filter(|kind| asked.is_empty() || asked.contains(kind));
+            Ok(kinds.flat_map(|kind| self.names(*kind).into_iter().map(|name| (*kind, name))).collect())
+        } else {
+            Err(Refusal::UnsupportedVersion)
+        };
+        let response = AdminResponse::ListConfigResources(ListConfigResourcesResponse { result });
+        self.answer(id, Response::Admin(response));
+    }
+
+    fn names(&self, kind: i8) -> Vec<Arc<str>> {
+        match kind {
+            TOPIC_RESOURCE => self.catalog.topics().map(|topic| Arc::clone(&topic.name)).collect(),
+            BROKER_RESOURCE => vec![Arc::from(self.settings.broker.0.to_string())],
+            // Levels of loggers are no settings here.
+            BROKER_LOGGER_RESOURCE => Vec::new(),
+            kind => ResourceKind::of(kind).into_iter().flat_map(|kind| self.catalog.resources(kind).cloned()).collect(),
+        }
     }
 
     fn rows<'a>(&'a self, resource: &DescribeResource, shared: &mut Shared<'a>) -> Result<Arc<[ConfigRow]>, Refused> {
@@ -54,7 +82,14 @@ impl Front {
                 let message = format!("Unexpected broker id, expected {broker} or empty string, but received {name}");
                 Err(Refused::new(Refusal::InvalidRequest, message))
             }
-            other => Err(Refused::new(Refusal::InvalidRequest, format!("Unsupported resource type: {other}"))),
+            other => {
+                let unsupported =
+                    || Refused::new(Refusal::InvalidRequest, format!("Unsupported resource type: {other}"));
+                let kind = ResourceKind::of(other).ok_or_else(unsupported)?;
+                kind.check_name(&resource.name)?;
+                let configs = self.catalog.resource(kind, &resource.name);
+                Ok(config::describe_resource(kind, configs.unwrap_or(&BTreeMap::new())).into())
+            }
         }
     }
 }
@@ -72,9 +107,10 @@ fn chosen(rows: Arc<[ConfigRow]>, resource: &DescribeResource) -> Arc<[ConfigRow
 mod tests {
     use super::*;
     use crate::api::Broker;
-    use crate::config::{Config, Host};
+    use crate::catalog::{CatalogChange, CatalogUpdate};
+    use crate::config::{Config, ConfigSource, Host};
     use crate::front::FrontSettings;
-    use crate::ids::{BrokerId, ConnectionId, CoreId};
+    use crate::ids::{BrokerId, ConnectionId, CoreId, Lsn};
 
     #[test]
     fn a_resource_is_described_once() {
@@ -103,5 +139,35 @@ mod tests {
             response.resources.iter().map(|resource| resource.result.as_ref().ok().map(|rows| rows.len())).collect();
         let [Some(all), Some(1), None] = rows[..] else { panic!("{rows:?}") };
         assert!(all > 1);
+    }
+
+    #[test]
+    fn groups_and_subscriptions_are_listed_and_described() {
+        let mut front = crate::front::partitions::tests::front(&[("a", 1)]);
+        let configs = Arc::new([("consumer.session.timeout.ms".to_owned(), "50000".to_owned())].into());
+        let change = CatalogChange::Resource { kind: ResourceKind::Group, name: "watchers".into(), configs };
+        front.catalog.apply(&CatalogUpdate { lsn: Lsn(2), changes: vec![change] });
+        let id = RequestId { connection: ConnectionId(1), slot: 0 };
+        let mut listed = |kinds: &[i8]| {
+            front.list_config_resources(id, &ListConfigResourcesRequest { kinds: kinds.to_vec() });
+            let Some((_, Response::Admin(AdminResponse::ListConfigResources(response)))) = front.answers.pop() else {
+                panic!("no answer")
+            };
+            let named = |(kind, name): (i8, Arc<str>)| (kind, name.to_string());
+            response.result.map(|all| all.into_iter().map(named).collect::<Vec<_>>())
+        };
+        let group = || (32, "watchers".to_owned());
+        let all = [(2, "a".to_owned()), (4, "1".to_owned()), group()];
+        assert_eq!((listed(&[]), listed(&[32, 32, 16])), (Ok(all.to_vec()), Ok(vec![group()])));
+        assert_eq!(listed(&[2, 3]), Err(Refusal::UnsupportedVersion));
+        let resource = |kind, name: &str| DescribeResource { kind, name: name.into(), keys: None };
+        let resources = vec![resource(32, "watchers"), resource(32, "others"), resource(16, "a"), resource(16, "")];
+        front.describe_configs(id, &DescribeConfigsRequest { resources, synonyms: false, documentation: false });
+        let Some((_, Response::DescribeConfigs(response))) = front.answers.pop() else { panic!("no answer") };
+        let set = |described: &DescribedResource| {
+            let rows = described.result.as_ref().ok()?;
+            Some(rows.iter().filter(|row| row.source != ConfigSource::Default).count())
+        };
+        assert_eq!(response.resources.iter().map(set).collect::<Vec<_>>(), [Some(1), Some(0), Some(0), None]);
     }
 }

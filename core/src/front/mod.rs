@@ -10,13 +10,13 @@
 
 use std::sync::Arc;
 
-use crate::api::{Broker, Context, Request, Response};
+use crate::api::{AdminRequest, AdminResponse, Broker, Context, Request, Response};
 use crate::catalog::{Catalog, CatalogChange, CatalogUpdate};
 use crate::config::Config;
 use crate::extent;
 use crate::group_message::GroupAsk;
 use crate::hot::Hot;
-use crate::ids::{BrokerId, ConnectionId, CoreId, PackId, Ticket};
+use crate::ids::{BrokerId, ConnectionId, CoreId, Incarnation, PackId, Ticket};
 use crate::message::{Acknowledgement, Advance, Answer, Began, Committed, Message, Rehomed};
 use crate::pack::Pack;
 use crate::time::Instant;
@@ -29,12 +29,15 @@ mod fetch;
 mod gauges;
 mod group_offsets;
 mod groups;
+mod logs;
 mod metadata;
 mod offsets;
 mod partitions;
 mod plan;
 mod produce;
+mod quorum;
 mod reads;
+mod replicas;
 pub mod rope;
 mod sessions;
 pub mod stitch;
@@ -78,6 +81,7 @@ pub struct FrontSettings {
 pub struct Front {
     settings: FrontSettings,
     cluster_id: Arc<str>,
+    incarnation: Incarnation,
     catalog: Catalog,
     hot: Hot,
     tickets: u64,
@@ -97,6 +101,7 @@ impl Front {
         assert!(settings.core.0 < settings.cores && !settings.advertised.is_empty());
         Front {
             cluster_id: Arc::from(""),
+            incarnation: Incarnation(0),
             catalog: Catalog::default(),
             hot: Hot::new(settings.hot_bytes_max),
             tickets: 0,
@@ -113,6 +118,7 @@ impl Front {
     /// The ledger is ours: from here on the front may serve.
     pub fn began(&mut self, began: &Began) {
         self.cluster_id = Arc::clone(&began.cluster_id);
+        self.incarnation = began.incarnation;
         self.fetch.reads.began(Arc::clone(&began.cluster_id));
     }
 
@@ -157,6 +163,20 @@ impl Front {
             Request::DescribeTopicPartitions(request) => self.describe_topic_partitions(id, &request),
             Request::DeleteRecords(request) => self.delete_records(id, request, turn),
             Request::AlterConfigs(request) => self.alter_configs(id, request, turn),
+            Request::Admin(request) => self.administrate(id, context, request, turn),
+        }
+    }
+
+    fn administrate(&mut self, id: RequestId, context: &Context, request: AdminRequest, turn: &mut Turn<'_>) {
+        match request {
+            AdminRequest::ListConfigResources(request) => self.list_config_resources(id, &request),
+            AdminRequest::DescribeLogDirs(request) => self.describe_log_dirs(id, request, turn),
+            AdminRequest::DescribeProducers(request) => self.describe_producers(id, request, turn),
+            AdminRequest::ElectLeaders(request) => self.elect_leaders(id, request),
+            AdminRequest::AlterReassignments(request) => self.alter_reassignments(id, request),
+            AdminRequest::ListReassignments => self.answer(id, Response::Admin(AdminResponse::ListReassignments)),
+            AdminRequest::DescribeQuorum(request) => self.describe_quorum(id, context, request, turn),
+            AdminRequest::UpdateFeatures(request) => self.update_features(id, request),
         }
     }
 
@@ -231,6 +251,9 @@ impl Front {
             Answer::CreatePartitions(response) => self.partitions_created(ticket, response),
             Answer::AlterConfigs(response) => self.configs_altered(ticket, response),
             Answer::DeleteRecords(results) => self.records_deleted(ticket, results),
+            Answer::Sizes(sizes) => self.sizes_told(ticket, sizes),
+            Answer::Producers(producers) => self.producers_told(ticket, producers),
+            Answer::Position(position) => self.position_told(ticket, position, turn),
         }
     }
 
@@ -294,6 +317,6 @@ impl Front {
 pub fn removed(update: &CatalogUpdate) -> impl Iterator<Item = &[crate::ids::PartitionId]> {
     update.changes.iter().filter_map(|change| match change {
         CatalogChange::Remove(topic) => Some(&topic.partitions[..]),
-        CatalogChange::Set(_) | CatalogChange::Config(_) => None,
+        CatalogChange::Set(_) | CatalogChange::Config(_) | CatalogChange::Resource { .. } => None,
     })
 }

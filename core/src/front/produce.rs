@@ -215,8 +215,19 @@ fn admit(topic: &Topic, index: i32, records: Option<Bytes>, ask: Ask) -> Result<
     let config = &topic.config;
     let append = config.timestamp_type == TimestampType::LogAppendTime;
     let bytes = records.unwrap_or_default();
-    let rules = BatchRules::new(config, ask.zstd, ask.wall_ms).with_records(ask.records);
-    let facts = validate::check_batch(&bytes, &rules)?;
+    let recoding = config.compression.codec().filter(|(codec, _)| batch::codec_of(&bytes) != Some(*codec));
+    // What is opened to be recoded is checked, as by Kafka.
+    let rules = BatchRules::new(config, ask.zstd, ask.wall_ms).with_records(ask.records || recoding.is_some());
+    let mut facts = validate::check_batch(&bytes, &rules)?;
+    let bytes = match recoding {
+        None => bytes,
+        Some((codec, level)) => {
+            let recoded = validate::recode(&bytes, codec, level, &rules)?;
+            facts.bytes = recoded.len() as u32;
+            facts.attributes = batch::with_codec(facts.attributes, codec);
+            recoded
+        }
+    };
     let (bytes, facts) = if append {
         let bytes = batch::with_append_time(&bytes, wall_ms);
         let attributes = facts.attributes | batch::ATTRIBUTE_LOG_APPEND_TIME;

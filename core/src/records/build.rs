@@ -1,16 +1,10 @@
 //! Builds batches as a producer does, for tests, benches and the simulator.
 
-use std::io::Write;
-
 use bytes::{BufMut, Bytes, BytesMut};
 
-use super::codec::XERIAL_MAGIC;
-use super::varint;
+use super::{codec, varint};
 use crate::batch::{Codec, HEADER_BYTES, PREFIX_BYTES, Sequence, checksum};
 use crate::ids::ProducerId;
-
-/// Bytes of one block of Java's snappy framing.
-const XERIAL_BLOCK_BYTES: usize = 32 << 10;
 
 /// A batch under construction.
 #[derive(Clone, Debug)]
@@ -83,7 +77,9 @@ impl BatchBuilder {
     /// The batch, with base offset 0 and its checksum.
     #[must_use]
     pub fn build(self) -> Bytes {
-        let records = compress(self.codec, &self.records);
+        // What is built is read once: gzip makes haste, the others do as their clients do.
+        let level = if self.codec == Codec::Gzip { 1 } else { 3 };
+        let records = codec::compress(self.codec, level, &self.records);
         let mut batch = BytesMut::with_capacity(HEADER_BYTES + records.len());
         batch.put_i64(0);
         let length = HEADER_BYTES - PREFIX_BYTES + records.len();
@@ -110,31 +106,4 @@ impl BatchBuilder {
 fn write_bytes(out: &mut Vec<u8>, bytes: Option<&[u8]>) {
     varint::write(out, bytes.map_or(-1, |bytes| bytes.len() as i64));
     out.extend_from_slice(bytes.unwrap_or_default());
-}
-
-fn compress(codec: Codec, records: &[u8]) -> Vec<u8> {
-    const MEMORY: &str = "memory takes every write";
-    match codec {
-        Codec::None => records.to_vec(),
-        Codec::Gzip => {
-            let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
-            encoder.write_all(records).expect(MEMORY);
-            encoder.finish().expect(MEMORY)
-        }
-        Codec::Snappy => {
-            let mut out = [&XERIAL_MAGIC[..], &1_u32.to_be_bytes(), &1_u32.to_be_bytes()].concat();
-            for block in records.chunks(XERIAL_BLOCK_BYTES) {
-                let block = snap::raw::Encoder::new().compress_vec(block).expect("a block of 32 KiB");
-                out.extend_from_slice(&(block.len() as u32).to_be_bytes());
-                out.extend_from_slice(&block);
-            }
-            out
-        }
-        Codec::Lz4 => {
-            let mut encoder = lz4_flex::frame::FrameEncoder::new(Vec::new());
-            encoder.write_all(records).expect(MEMORY);
-            encoder.finish().expect(MEMORY)
-        }
-        Codec::Zstd => ::zstd::stream::encode_all(records, 3).expect(MEMORY),
-    }
 }

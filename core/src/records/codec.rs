@@ -1,9 +1,9 @@
-//! The five codecs of records, under a limit.
+//! The five codecs of records; decompression is under a limit.
 //!
 //! Output grows as it is produced, never by what the input declares. Snappy is the exception, because its blocks say
 //! their length first: that is believed only as far as the format can expand at all.
 
-use std::io::Read;
+use std::io::{Read, Write};
 
 use bytes::Bytes;
 use flate2::bufread::MultiGzDecoder;
@@ -16,12 +16,44 @@ use crate::batch::Codec;
 pub(super) const XERIAL_MAGIC: &[u8; 8] = b"\x82SNAPPY\0";
 pub(super) const XERIAL_HEADER_BYTES: usize = 16;
 
+/// Bytes of one block of Java's snappy framing.
+const XERIAL_BLOCK_BYTES: usize = 32 << 10;
+
 /// No snappy block expands further: a copy of 64 bytes takes three.
 const SNAPPY_EXPANSION_MAX: usize = 22;
 
 /// Windows that every zstd level but the "ultra" ones stays below; the decoder allocates as much.
 const ZSTD_WINDOW_LOG_MIN: u32 = 23;
 const ZSTD_WINDOW_LOG_MAX: u32 = 27;
+
+/// The records in a codec: gzip at a level of 1 to 9 or its own default, zstd at one of its own; the others have none.
+pub(super) fn compress(codec: Codec, level: i32, records: &[u8]) -> Vec<u8> {
+    const MEMORY: &str = "memory takes every write";
+    match codec {
+        Codec::None => records.to_vec(),
+        Codec::Gzip => {
+            let level = u32::try_from(level).map_or_else(|_| flate2::Compression::default(), flate2::Compression::new);
+            let mut encoder = flate2::write::GzEncoder::new(Vec::new(), level);
+            encoder.write_all(records).expect(MEMORY);
+            encoder.finish().expect(MEMORY)
+        }
+        Codec::Snappy => {
+            let mut out = [&XERIAL_MAGIC[..], &1_u32.to_be_bytes(), &1_u32.to_be_bytes()].concat();
+            for block in records.chunks(XERIAL_BLOCK_BYTES) {
+                let block = snap::raw::Encoder::new().compress_vec(block).expect("a block of 32 KiB");
+                out.extend_from_slice(&(block.len() as u32).to_be_bytes());
+                out.extend_from_slice(&block);
+            }
+            out
+        }
+        Codec::Lz4 => {
+            let mut encoder = lz4_flex::frame::FrameEncoder::new(Vec::new());
+            encoder.write_all(records).expect(MEMORY);
+            encoder.finish().expect(MEMORY)
+        }
+        Codec::Zstd => ::zstd::stream::encode_all(records, level).expect(MEMORY),
+    }
+}
 
 /// The records as they were before the codec; shared, where there is none.
 pub(super) fn decompress(codec: Codec, bytes: &Bytes, bytes_max: usize) -> Result<Bytes, Corrupt> {

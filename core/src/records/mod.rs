@@ -1,5 +1,6 @@
 //! The records inside a batch: what admission checks where a topic asks for it, and what look-ups by time read.
 //!
+//! Where a topic stores another codec than a batch came in, its records are compressed anew ([`recode`]).
 //! Everything else in Apus treats a batch as opaque bytes behind its header. The records are decompressed under a
 //! limit, because a few bytes of a client can stand for gigabytes, and then read one after another in place.
 //!
@@ -9,6 +10,7 @@
 
 pub mod build;
 mod codec;
+pub mod recode;
 mod varint;
 
 use std::fmt;

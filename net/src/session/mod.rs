@@ -29,13 +29,14 @@ use std::time::Duration;
 
 use apus_core::api::{Context, Request, Response};
 use apus_core::error::Refusal;
+use apus_core::features::Feature;
 use apus_core::ids::ConnectionId;
 use apus_core::limits::{READER_MS_MIN, REPLY_STALL_MS_SHORT, REQUEST_BYTES_SMALL};
 use apus_core::time::Instant;
 use apus_core::turn::{Effect, Level, Turn};
 use bytes::{Bytes, BytesMut};
 
-use crate::wire::api_versions::{Feature, Identity, encode_api_versions, encode_unsupported};
+use crate::wire::api_versions::{Identity, encode_api_versions, encode_unsupported};
 use crate::wire::header::{Reject, RequestHeader};
 use crate::wire::keys::ApiKey;
 use crate::wire::request::{Call, decode_request};
@@ -56,7 +57,7 @@ pub struct SessionSettings {
     /// This broker's `node.id`, likewise.
     pub node_id: i32,
     /// What ApiVersions tells of the cluster's features.
-    pub features: Vec<Feature>,
+    pub features: &'static [Feature],
     /// `socket.request.max.bytes`.
     pub request_bytes_max: usize,
     /// `connections.max.idle.ms`; nothing is for ever.
@@ -423,13 +424,21 @@ fn is_alone(key: Option<ApiKey>) -> bool {
 /// of Join- and SyncGroup are bounded by their group, which must go on.
 fn need_of(key: Option<ApiKey>, bytes: usize) -> Option<Need> {
     use ApiKey::{
-        DescribeConfigs, DescribeGroups, DescribeTopicPartitions, Fetch, ListGroups, Metadata, OffsetFetch, Produce,
+        DescribeConfigs, DescribeGroups, DescribeLogDirs, DescribeProducers, DescribeTopicPartitions, Fetch,
+        ListConfigResources, ListGroups, Metadata, OffsetFetch, Produce,
     };
     match key? {
         Produce => Some(Need::InFlight),
-        Fetch | Metadata | OffsetFetch | DescribeGroups | ListGroups | DescribeConfigs | DescribeTopicPartitions => {
-            Some(Need::Replies)
-        }
+        Fetch
+        | Metadata
+        | OffsetFetch
+        | DescribeGroups
+        | ListGroups
+        | DescribeConfigs
+        | DescribeTopicPartitions
+        | DescribeLogDirs
+        | DescribeProducers
+        | ListConfigResources => Some(Need::Replies),
         _ => (bytes > REQUEST_BYTES_SMALL).then_some(Need::Replies),
     }
 }

@@ -36,7 +36,7 @@ impl Bench {
         let settings = Arc::new(SessionSettings {
             cluster_id: Arc::from("cluster"),
             node_id: 1,
-            features: Vec::new(),
+            features: &[],
             request_bytes_max: 1 << 20,
             idle_max: Some(Duration::from_secs(600)),
             principal: Arc::from("User:ANONYMOUS"),

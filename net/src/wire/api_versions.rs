@@ -1,6 +1,7 @@
 //! ApiVersions: the first words on a connection, answered by the session itself out of the table of served APIs.
 
 use apus_core::error::Refusal;
+use apus_core::features::Feature;
 
 use super::error::{NONE, code};
 use super::header::encode_response_header;
@@ -26,19 +27,6 @@ pub struct Identity<'a> {
     pub node_id: i32,
     /// What the cluster can do beyond its APIs.
     pub features: &'a [Feature],
-}
-
-/// A feature of the cluster; clients change their behaviour by these, so only what works is listed.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Feature {
-    /// Kafka's name for it.
-    pub name: &'static str,
-    /// The lowest level that this broker knows.
-    pub min: i16,
-    /// The highest.
-    pub max: i16,
-    /// The level that is switched on; 0 is off.
-    pub level: i16,
 }
 
 /// Answers a request of a served version.

@@ -1,13 +1,21 @@
-//! DescribeConfigs: between bytes and the core's words.
+//! DescribeConfigs and ListConfigResources: between bytes and the core's words.
 
-use apus_core::api::{DescribeConfigsRequest, DescribeConfigsResponse, DescribeResource, DescribedResource};
+use apus_core::api::{
+    CLIENT_METRICS_RESOURCE, DescribeConfigsRequest, DescribeConfigsResponse, DescribeResource, DescribedResource,
+    ListConfigResourcesRequest, ListConfigResourcesResponse,
+};
 use apus_core::config::{ConfigRow, ConfigSource, Kind};
 use apus_core::limits::REQUEST_RESOURCES_MAX;
 
 use super::error::code;
 use super::reader::Malformed;
+use super::schema::config_resources;
 use super::schema::configs as schema;
 use super::topic;
+use super::versions::Versions;
+
+/// Versions of ListConfigResources that ask for no types.
+const METRICS_ONLY: Versions = Versions::parse("0");
 
 /// Each of so many resources may come with dozens of rows, or with a sentence.
 ///
@@ -30,6 +38,29 @@ pub(super) fn request(request: schema::DescribeConfigsRequest<'_>) -> Result<Des
         synonyms: request.include_synonyms,
         documentation: request.include_documentation,
     })
+}
+
+/// As the schema says it. The first version asked for subscriptions to metrics of clients and nothing else.
+pub(super) fn list_request(
+    request: config_resources::ListConfigResourcesRequest,
+    version: i16,
+) -> ListConfigResourcesRequest {
+    let kinds = if METRICS_ONLY.contains(version) { vec![CLIENT_METRICS_RESOURCE] } else { request.resource_types };
+    ListConfigResourcesRequest { kinds }
+}
+
+/// The answer in the schema's words.
+pub(super) fn list_response(
+    response: &ListConfigResourcesResponse,
+) -> config_resources::ListConfigResourcesResponse<'_> {
+    let resources = response.result.as_deref().unwrap_or_default().iter();
+    let resources =
+        resources.map(|(kind, name)| config_resources::ConfigResource { resource_name: name, resource_type: *kind });
+    config_resources::ListConfigResourcesResponse {
+        throttle_time_ms: 0,
+        error_code: code(response.result.as_ref().err().copied()),
+        config_resources: resources.collect(),
+    }
 }
 
 /// The answer in the schema's words.
@@ -80,6 +111,8 @@ pub(super) fn source(source: ConfigSource) -> i8 {
         ConfigSource::DynamicDefault => 3,
         ConfigSource::Broker => 4,
         ConfigSource::Default => 5,
+        ConfigSource::ClientMetrics => 7,
+        ConfigSource::Group => 8,
     }
 }
 

@@ -1,8 +1,10 @@
 //! The APIs that are served, in one table: dispatch, headers and ApiVersions all read it.
 
 use super::schema::{
-    Message, alter_configs, api_versions, cluster, configs, coordinator, delete_records, fetch, group_admin,
-    group_offsets, groups, leader_epoch, list_offsets, metadata, partitions, produce, producer_id, topics,
+    Message, alter_configs, api_versions, cluster, config_resources, configs, coordinator, delete_records,
+    describe_producers, elections, features, fetch, group_admin, group_offsets, groups, leader_epoch, list_offsets,
+    log_dirs, metadata, partitions, produce, producer_id, quorum::request as quorum_request, reassignments,
+    replace_configs, topics,
 };
 use super::versions::{Format, Versions};
 
@@ -50,10 +52,19 @@ served! {
     InitProducerId: producer_id::InitProducerIdRequest "0-5" shown "0-5";
     OffsetForLeaderEpoch: leader_epoch::OffsetForLeaderEpochRequest "2-4" shown "2-4";
     DescribeConfigs: configs::DescribeConfigsRequest "1-4" shown "1-4";
+    AlterConfigs: replace_configs::AlterConfigsRequest "0-2" shown "0-2";
+    DescribeLogDirs: log_dirs::DescribeLogDirsRequest "1-5" shown "1-5";
     CreatePartitions: partitions::CreatePartitionsRequest "0-3" shown "0-3";
     DeleteGroups: group_admin::DeleteGroupsRequest "0-3" shown "0-3";
+    ElectLeaders: elections::ElectLeadersRequest "0-2" shown "0-2";
     IncrementalAlterConfigs: alter_configs::IncrementalAlterConfigsRequest "0-1" shown "0-1";
+    AlterPartitionReassignments: reassignments::AlterPartitionReassignmentsRequest "0-1" shown "0-1";
+    ListPartitionReassignments: reassignments::ListPartitionReassignmentsRequest "0" shown "0";
+    DescribeQuorum: quorum_request::DescribeQuorumRequest "0-2" shown "0-2";
+    UpdateFeatures: features::UpdateFeaturesRequest "0-2" shown "0-2";
     DescribeCluster: cluster::DescribeClusterRequest "0-2" shown "0-2";
+    DescribeProducers: describe_producers::DescribeProducersRequest "0" shown "0";
+    ListConfigResources: config_resources::ListConfigResourcesRequest "0-1" shown "0-1";
     DescribeTopicPartitions: partitions::DescribeTopicPartitionsRequest "0" shown "0";
 }
 

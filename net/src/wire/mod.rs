@@ -30,12 +30,15 @@ mod fetch;
 mod group_admin;
 mod group_offsets;
 mod groups;
+mod logs;
 mod metadata;
 mod offsets;
 mod operations;
 mod partitions;
 mod produce;
 mod producer_id;
+mod quorum;
+mod replicas;
 mod topic;
 mod topics;
 

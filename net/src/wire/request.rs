@@ -1,16 +1,16 @@
 //! From a frame to what is asked, in words that know no versions.
 
-use apus_core::api::Request;
+use apus_core::api::{AdminRequest, Request};
 use bytes::Bytes;
 
 use super::header::{Reject, RequestHeader, decode_request_header};
 use super::keys::ApiKey;
 use super::reader::Malformed;
 use super::schema::api_versions::ApiVersionsRequest;
-use super::schema::{Message, cluster};
+use super::schema::{Message, cluster, reassignments};
 use super::{
-    alter_configs, configs, delete_records, fetch, group_admin, group_offsets, groups, metadata, offsets, partitions,
-    produce, producer_id, topics,
+    alter_configs, configs, delete_records, fetch, group_admin, group_offsets, groups, logs, metadata, offsets,
+    partitions, produce, producer_id, quorum, replicas, topics,
 };
 
 /// What a frame asks for, and of whom.
@@ -77,9 +77,53 @@ fn decode_body<'a>(header: &RequestHeader<'_>, body: &'a [u8], frame: &Bytes) ->
         ApiKey::IncrementalAlterConfigs => {
             Request::AlterConfigs(alter_configs::request(Message::read(body, version)?)?)
         }
+        ApiKey::AlterConfigs => Request::AlterConfigs(alter_configs::whole_request(Message::read(body, version)?)?),
         ApiKey::DescribeCluster => {
             let request: cluster::DescribeClusterRequest = Message::read(body, version)?;
             Request::DescribeCluster(metadata::cluster_request(&request))
         }
+        key => Request::Admin(decode_admin(key, version, body)?),
     }))
+}
+
+fn decode_admin(key: ApiKey, version: i16, body: &[u8]) -> Result<AdminRequest, Malformed> {
+    Ok(match key {
+        ApiKey::ListConfigResources => {
+            AdminRequest::ListConfigResources(configs::list_request(Message::read(body, version)?, version))
+        }
+        ApiKey::DescribeLogDirs => AdminRequest::DescribeLogDirs(logs::dirs_request(Message::read(body, version)?)),
+        ApiKey::DescribeProducers => {
+            AdminRequest::DescribeProducers(logs::producers_request(Message::read(body, version)?))
+        }
+        ApiKey::ElectLeaders => AdminRequest::ElectLeaders(replicas::elect_request(Message::read(body, version)?)),
+        ApiKey::AlterPartitionReassignments => {
+            AdminRequest::AlterReassignments(replicas::alter_request(Message::read(body, version)?))
+        }
+        ApiKey::ListPartitionReassignments => {
+            let _: reassignments::ListPartitionReassignmentsRequest<'_> = Message::read(body, version)?;
+            AdminRequest::ListReassignments
+        }
+        ApiKey::DescribeQuorum => AdminRequest::DescribeQuorum(quorum::describe_request(Message::read(body, version)?)),
+        ApiKey::UpdateFeatures => {
+            AdminRequest::UpdateFeatures(quorum::update_request(Message::read(body, version)?, version))
+        }
+        other => unreachable!("{other:?} is no administrator's"),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::keys::SERVED;
+    use super::*;
+
+    #[test]
+    fn every_api_that_is_served_is_decoded() {
+        for served in SERVED {
+            for version in served.versions.min..=served.versions.max {
+                let header = RequestHeader { key: served.key, version, correlation: 1, client_id: None };
+                // No body is a request of every version; what counts is that there is somebody to read it.
+                let _ = decode_body(&header, &[0; 64], &Bytes::from_static(&[0; 64]));
+            }
+        }
+    }
 }

@@ -1,14 +1,14 @@
 //! From an answer, in words that know no versions, to a frame.
 
-use apus_core::api::Response;
+use apus_core::api::{AdminResponse, Response};
 
 use super::header::encode_response_header;
 use super::keys::ApiKey;
 use super::schema::Message;
 use super::writer::{Frame, Writer};
 use super::{
-    alter_configs, configs, delete_records, fetch, group_admin, group_offsets, groups, metadata, offsets, partitions,
-    produce, producer_id, topics,
+    alter_configs, configs, delete_records, fetch, group_admin, group_offsets, groups, logs, metadata, offsets,
+    partitions, produce, producer_id, quorum, replicas, topics,
 };
 
 /// Bytes for an answer, or none.
@@ -78,9 +78,13 @@ pub fn encode_response(writer: &mut Writer, version: i16, correlation: i32, resp
         Response::DescribeTopicPartitions(answer) => {
             reply.write(ApiKey::DescribeTopicPartitions, &partitions::describe_response(answer));
         }
+        Response::AlterConfigs(answer) if answer.whole => {
+            reply.write(ApiKey::AlterConfigs, &alter_configs::whole_response(answer));
+        }
         Response::AlterConfigs(answer) => {
             reply.write(ApiKey::IncrementalAlterConfigs, &alter_configs::response(answer));
         }
+        Response::Admin(answer) => reply.administrate(answer),
         Response::Silence | Response::Hangup(_) => return Encoded::Nothing,
     }
     writer.finish_answer().map_or(Encoded::TooLong, Encoded::Frame)
@@ -97,5 +101,32 @@ impl Reply<'_> {
         self.writer.begin();
         encode_response_header(self.writer, key, self.version, self.correlation);
         message.write(self.writer, self.version);
+    }
+
+    fn administrate(&mut self, response: &AdminResponse) {
+        match response {
+            AdminResponse::ListConfigResources(answer) => {
+                self.write(ApiKey::ListConfigResources, &configs::list_response(answer));
+            }
+            AdminResponse::DescribeLogDirs(answer) => {
+                self.write(ApiKey::DescribeLogDirs, &logs::dirs_response(answer));
+            }
+            AdminResponse::DescribeProducers(answer) => {
+                self.write(ApiKey::DescribeProducers, &logs::producers_response(answer));
+            }
+            AdminResponse::ElectLeaders(answer) => self.write(ApiKey::ElectLeaders, &replicas::elect_response(answer)),
+            AdminResponse::AlterReassignments(answer) => {
+                self.write(ApiKey::AlterPartitionReassignments, &replicas::alter_response(answer));
+            }
+            AdminResponse::ListReassignments => {
+                self.write(ApiKey::ListPartitionReassignments, &replicas::list_response());
+            }
+            AdminResponse::DescribeQuorum(answer) => {
+                self.write(ApiKey::DescribeQuorum, &quorum::describe_response(answer));
+            }
+            AdminResponse::UpdateFeatures(answer) => {
+                self.write(ApiKey::UpdateFeatures, &quorum::update_response(answer));
+            }
+        }
     }
 }

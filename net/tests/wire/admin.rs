@@ -135,7 +135,7 @@ fn settings_are_altered() {
 
         let refused = Err(Refused::new(Refusal::InvalidConfig, "no such key"));
         let resources = vec![AlteredResource { kind: 2, name: "t".into(), result: refused }];
-        let body = answered(version, &Response::AlterConfigs(AlterConfigsResponse { resources }));
+        let body = answered(version, &Response::AlterConfigs(AlterConfigsResponse { resources, whole: false }));
         let (_, found) =
             decode_response::<alter_configs::IncrementalAlterConfigsResponse>(&body, version).expect("our own answer");
         let row = &found.responses[0];

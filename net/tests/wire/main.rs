@@ -10,4 +10,5 @@ mod differential;
 mod groups;
 mod hostile;
 mod mapping;
+mod operate;
 mod schema;

@@ -127,7 +127,7 @@ impl Bench {
         let settings = Arc::new(SessionSettings {
             cluster_id: Arc::from("cluster"),
             node_id: 1,
-            features: Vec::new(),
+            features: &[],
             request_bytes_max: BYTES_MAX,
             idle_max: None,
             principal: Arc::from("User:ANONYMOUS"),

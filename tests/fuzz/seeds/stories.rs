@@ -5,19 +5,26 @@ use apus_core::ids::ProducerId;
 use apus_core::records::build::BatchBuilder;
 use apus_net::wire::schema::alter_configs::*;
 use apus_net::wire::schema::cluster::DescribeClusterRequest;
+use apus_net::wire::schema::config_resources::ListConfigResourcesRequest;
 use apus_net::wire::schema::configs::*;
 use apus_net::wire::schema::delete_records::*;
+use apus_net::wire::schema::elections::*;
+use apus_net::wire::schema::features::*;
 use apus_net::wire::schema::fetch::*;
 use apus_net::wire::schema::group_admin::*;
 use apus_net::wire::schema::group_offsets::*;
 use apus_net::wire::schema::groups::*;
 use apus_net::wire::schema::leader_epoch::*;
 use apus_net::wire::schema::list_offsets::*;
+use apus_net::wire::schema::log_dirs::*;
 use apus_net::wire::schema::metadata::*;
 use apus_net::wire::schema::partitions::*;
 use apus_net::wire::schema::produce::*;
 use apus_net::wire::schema::producer_id::*;
+use apus_net::wire::schema::quorum::request as quorum;
+use apus_net::wire::schema::reassignments::*;
 use apus_net::wire::schema::topics::*;
+use apus_net::wire::schema::{describe_producers, replace_configs};
 use apus_net::wire::value::Records;
 use bytes::Bytes;
 
@@ -37,6 +44,7 @@ pub fn all() -> Vec<(&'static str, Vec<u8>)> {
         ("simple-group", simple_group()),
         ("topics", topics()),
         ("configs", configs()),
+        ("operate", operate()),
         ("stalled-reader", stalled_reader()),
         ("hang-ups", hang_ups()),
     ]
@@ -326,6 +334,45 @@ fn configs() -> Vec<u8> {
     }
     produce(&mut script, 1, 9, -1, &[batch(Codec::None, None)]);
     script.pass(60_000);
+    script.finish()
+}
+
+fn operate() -> Vec<u8> {
+    let mut script = Script::new();
+    create(&mut script, "t", 2, &[("compression.type", "zstd")]);
+    let sequence = Sequence { producer: ProducerId(0), epoch: 0, first: 0 };
+    script.ask(1, 5, &InitProducerIdRequest::default());
+    produce(&mut script, 1, 9, -1, &[batch(Codec::Gzip, Some(sequence))]);
+    let partitions = || vec![0, 1, 1, 7];
+    let topics = vec![DescribableLogDirTopic { topic: "t", partitions: partitions() }];
+    script.ask(1, 5, &DescribeLogDirsRequest { topics: Some(topics) });
+    script.ask(1, 4, &DescribeLogDirsRequest { topics: None });
+    let topics = vec![describe_producers::TopicRequest { name: "t", partition_indexes: partitions() }];
+    script.ask(2, 0, &describe_producers::DescribeProducersRequest { topics });
+    let topics = vec![TopicPartitions { topic: "t", partitions: partitions() }];
+    script.ask(2, 2, &ElectLeadersRequest { election_type: 1, topic_partitions: Some(topics), timeout_ms: 9 });
+    let partitions = vec![
+        ReassignablePartition { partition_index: 0, replicas: Some(vec![1, 2]) },
+        ReassignablePartition { partition_index: 1, replicas: None },
+    ];
+    let topics = vec![ReassignableTopic { name: "t", partitions }];
+    script.ask(2, 1, &AlterPartitionReassignmentsRequest { topics, ..Default::default() });
+    script.ask(2, 0, &ListPartitionReassignmentsRequest::default());
+    let partitions = vec![quorum::PartitionData { partition_index: 0 }];
+    let topics = vec![quorum::TopicData { topic_name: "__cluster_metadata", partitions }];
+    script.ask(2, 2, &quorum::DescribeQuorumRequest { topics });
+    let feature_updates = vec![FeatureUpdateKey { feature: "metadata.version", ..Default::default() }];
+    script.ask(2, 1, &UpdateFeaturesRequest { feature_updates, ..Default::default() });
+    for (resource_type, resource_name, name, value) in
+        [(2, "t", "retention.ms", "5"), (16, "all", "metrics", "a"), (32, "g", "consumer.session.timeout.ms", "50000")]
+    {
+        let configs = vec![replace_configs::AlterableConfig { name, value: Some(value) }];
+        let resources = vec![replace_configs::AlterConfigsResource { resource_type, resource_name, configs }];
+        script.ask(1, 2, &replace_configs::AlterConfigsRequest { resources, validate_only: false });
+        let resource = DescribeConfigsResource { resource_type, resource_name, configuration_keys: None };
+        script.ask(1, 4, &DescribeConfigsRequest { resources: vec![resource], ..Default::default() });
+    }
+    script.ask(1, 1, &ListConfigResourcesRequest { resource_types: vec![] });
     script.finish()
 }
 

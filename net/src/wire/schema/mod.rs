@@ -17,19 +17,27 @@ mod declare;
 pub mod alter_configs;
 pub mod api_versions;
 pub mod cluster;
+pub mod config_resources;
 pub mod configs;
 pub mod coordinator;
 pub mod delete_records;
+pub mod describe_producers;
+pub mod elections;
+pub mod features;
 pub mod fetch;
 pub mod group_admin;
 pub mod group_offsets;
 pub mod groups;
 pub mod leader_epoch;
 pub mod list_offsets;
+pub mod log_dirs;
 pub mod metadata;
 pub mod partitions;
 pub mod produce;
 pub mod producer_id;
+pub mod quorum;
+pub mod reassignments;
+pub mod replace_configs;
 pub mod topics;
 
 pub use declare::{Direction, Field, Kind, Message, Structure};
@@ -63,9 +71,9 @@ const fn entry<'a, M: Message<'a>>(recode: fn(&[u8], i16) -> Result<bytes::Bytes
 }
 
 macro_rules! entries {
-    ($($module:ident :: $message:ident,)*) => {
-        &[$(entry::<$module::$message>(|body, version| {
-            let message = $module::$message::parse(body, version)?;
+    ($($($part:ident)::+,)*) => {
+        &[$(entry::<$($part)::+>(|body, version| {
+            let message = <$($part)::+>::parse(body, version)?;
             let mut writer = super::writer::Writer::new();
             writer.begin();
             message.write(&mut writer, version);
@@ -126,4 +134,22 @@ pub const MESSAGES: &[Entry] = entries! {
     alter_configs::IncrementalAlterConfigsResponse,
     partitions::DescribeTopicPartitionsRequest,
     partitions::DescribeTopicPartitionsResponse,
+    replace_configs::AlterConfigsRequest,
+    replace_configs::AlterConfigsResponse,
+    log_dirs::DescribeLogDirsRequest,
+    log_dirs::DescribeLogDirsResponse,
+    elections::ElectLeadersRequest,
+    elections::ElectLeadersResponse,
+    reassignments::AlterPartitionReassignmentsRequest,
+    reassignments::AlterPartitionReassignmentsResponse,
+    reassignments::ListPartitionReassignmentsRequest,
+    reassignments::ListPartitionReassignmentsResponse,
+    quorum::request::DescribeQuorumRequest,
+    quorum::response::DescribeQuorumResponse,
+    features::UpdateFeaturesRequest,
+    features::UpdateFeaturesResponse,
+    describe_producers::DescribeProducersRequest,
+    describe_producers::DescribeProducersResponse,
+    config_resources::ListConfigResourcesRequest,
+    config_resources::ListConfigResourcesResponse,
 };

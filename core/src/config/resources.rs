@@ -1,0 +1,234 @@
+//! Resources with settings that are neither topics nor brokers: groups, and subscriptions to metrics of clients.
+//!
+//! What nobody set of them is the table's default. A resource comes to be with its first setting and goes with the last.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use super::alter::{self, ConfigChange};
+use super::describe::{ConfigRow, ConfigSource, ConfigSynonym};
+use super::key::Key;
+use super::value::{Check, Kind};
+use crate::api::{CLIENT_METRICS_RESOURCE, GROUP_RESOURCE};
+use crate::error::{Refusal, Refused};
+
+/// What kind of resource.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum ResourceKind {
+    /// A subscription to metrics of clients.
+    ClientMetrics,
+    /// A group of consumers.
+    Group,
+}
+
+/// What a subscription matches clients by.
+const MATCHED: &[&str] = &[
+    "client_instance_id",
+    "client_id",
+    "client_software_name",
+    "client_software_version",
+    "client_source_address",
+    "client_source_port",
+];
+
+const CLIENT_METRICS_KEYS: &[Key] = &[
+    Key::new("interval.ms", Kind::Int, "How often a client that matches sends what is subscribed to. Without effect: metrics of clients are not taken yet.")
+        .preset("300000")
+        .unit("ms")
+        .check(Check::Within(100, 3_600_000)),
+    Key::new("match", Kind::List, "Which clients are asked: key=pattern, all of them. Without effect: metrics of clients are not taken yet.").preset(""),
+    Key::new("metrics", Kind::List, "Prefixes of the metrics that are subscribed to. Without effect: metrics of clients are not taken yet.").preset(""),
+];
+
+/// The bounds are Kafka's defaults of what its brokers bound them by.
+const GROUP_KEYS: &[Key] = &[
+    Key::new("consumer.heartbeat.interval.ms", Kind::Int, "How often members of the newer protocol say that they live. Without effect on groups of the classic one.")
+        .preset("5000")
+        .unit("ms")
+        .check(Check::Within(5_000, 15_000)),
+    Key::new("consumer.session.timeout.ms", Kind::Int, "The silence after which a member of the newer protocol is put out. Without effect on groups of the classic one.")
+        .preset("45000")
+        .unit("ms")
+        .check(Check::Within(45_000, 60_000)),
+];
+
+impl ResourceKind {
+    /// Kafka's number of it.
+    #[must_use]
+    pub fn number(self) -> i8 {
+        match self {
+            ResourceKind::ClientMetrics => CLIENT_METRICS_RESOURCE,
+            ResourceKind::Group => GROUP_RESOURCE,
+        }
+    }
+
+    /// The kind of Kafka's number, if it is one of these.
+    #[must_use]
+    pub fn of(number: i8) -> Option<ResourceKind> {
+        [ResourceKind::ClientMetrics, ResourceKind::Group].into_iter().find(|kind| kind.number() == number)
+    }
+
+    /// All keys, in the order of their names.
+    fn keys(self) -> &'static [Key] {
+        match self {
+            ResourceKind::ClientMetrics => CLIENT_METRICS_KEYS,
+            ResourceKind::Group => GROUP_KEYS,
+        }
+    }
+
+    fn find(self, name: &str) -> Option<&'static Key> {
+        self.keys().iter().find(|key| key.name == name)
+    }
+
+    /// Every resource has a name.
+    ///
+    /// # Errors
+    /// `InvalidRequest` where this one has none.
+    pub fn check_name(self, name: &str) -> Result<(), Refused> {
+        let message = match self {
+            _ if !name.is_empty() => return Ok(()),
+            ResourceKind::ClientMetrics => "Client metrics subscription name must not be empty",
+            ResourceKind::Group => "Group name must not be empty",
+        };
+        Err(Refused::new(Refusal::InvalidRequest, message))
+    }
+
+    /// As Kafka refuses settings of this kind.
+    fn invalid(self, message: impl Into<Cow<'static, str>>) -> Refused {
+        match self {
+            ResourceKind::ClientMetrics => Refused::new(Refusal::InvalidRequest, message),
+            ResourceKind::Group => Refused::new(Refusal::InvalidConfig, message),
+        }
+    }
+
+    fn check(self, name: &str, text: &str) -> Result<(), Refused> {
+        let key = self.find(name).ok_or_else(|| match self {
+            ResourceKind::ClientMetrics => self.invalid(format!("Unknown client metrics configuration: {name}")),
+            ResourceKind::Group => self.invalid(format!("Unknown group config name: {name}")),
+        })?;
+        key.read(text).map_err(|fault| self.invalid(fault.of(name)))?;
+        if name == "match" {
+            text.split(',').filter(|part| !part.trim().is_empty()).try_for_each(|part| self.check_match(part))?;
+        }
+        Ok(())
+    }
+
+    fn check_match(self, part: &str) -> Result<(), Refused> {
+        match part.split_once('=') {
+            Some((name, pattern)) if MATCHED.contains(&name.trim()) && !pattern.trim().is_empty() => Ok(()),
+            _ => Err(self.invalid(format!("Illegal client matching pattern: {part}"))),
+        }
+    }
+}
+
+/// The settings of a resource after these changes.
+///
+/// # Errors
+/// Where a change makes no sense, or a value is none.
+pub fn alter_resource(
+    kind: ResourceKind,
+    before: &BTreeMap<String, String>,
+    changes: &[ConfigChange],
+) -> Result<BTreeMap<String, String>, Refused> {
+    alter::check_changes(changes)?;
+    let mut altered = before.clone();
+    for change in changes {
+        let list = kind.find(&change.name).filter(|key| key.kind == Kind::List);
+        alter::apply(&mut altered, change, list.map(|_| String::new()))?;
+        if let Some(value) = altered.get(&*change.name) {
+            kind.check(&change.name, value)?;
+        }
+    }
+    Ok(altered)
+}
+
+/// Every key of a resource with these settings of its own, in the order of their names.
+#[must_use]
+pub fn describe_resource(kind: ResourceKind, settings: &BTreeMap<String, String>) -> Vec<ConfigRow> {
+    let own = match kind {
+        ResourceKind::ClientMetrics => ConfigSource::ClientMetrics,
+        ResourceKind::Group => ConfigSource::Group,
+    };
+    let row = |key: &Key| {
+        let default = key.default_value().map(|value| value.to_string());
+        let set = settings.get(key.name).cloned();
+        let synonym = |value: String, source| ConfigSynonym { name: key.name, value: Some(value), source };
+        let synonyms = set.clone().map(|value| synonym(value, own)).into_iter();
+        let synonyms = synonyms.chain(default.clone().map(|value| synonym(value, ConfigSource::Default)));
+        ConfigRow {
+            name: key.name,
+            source: if set.is_some() { own } else { ConfigSource::Default },
+            synonyms: synonyms.collect(),
+            value: set.or(default),
+            kind: key.kind,
+            documentation: key.meaning,
+            read_only: false,
+            sensitive: false,
+        }
+    };
+    kind.keys().iter().map(row).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::alter::ConfigOperation;
+    use super::super::testing::map;
+    use super::*;
+
+    fn altered(
+        kind: ResourceKind,
+        before: &[(&str, &str)],
+        operation: ConfigOperation,
+        name: &str,
+        value: &str,
+    ) -> Result<BTreeMap<String, String>, (Refusal, String)> {
+        let changes = [ConfigChange { name: name.into(), operation, value: Some(value.into()) }];
+        alter_resource(kind, &map(before), &changes).map_err(|why| (why.refusal, why.message.into_owned()))
+    }
+
+    #[test]
+    fn every_row_is_sound() {
+        for kind in [ResourceKind::ClientMetrics, ResourceKind::Group] {
+            assert_eq!(ResourceKind::of(kind.number()), Some(kind));
+            assert!(kind.keys().is_sorted_by_key(|key| key.name));
+            assert!(kind.keys().iter().all(|key| key.default_value().is_some() && key.meaning.ends_with('.')));
+            assert!(kind.check_name("").is_err() && kind.check_name("a").is_ok());
+        }
+        assert_eq!([2, 4, 8].map(ResourceKind::of), [None; 3]);
+    }
+
+    #[test]
+    fn settings_change_and_are_checked() {
+        use ConfigOperation::{Append, Set};
+        use ResourceKind::{ClientMetrics, Group};
+        let set = altered(ClientMetrics, &[("metrics", "a")], Append, "metrics", "b");
+        assert_eq!(set, Ok(map(&[("metrics", "a,b")])));
+        let name = "consumer.session.timeout.ms";
+        assert_eq!(altered(Group, &[], Set, name, "50000"), Ok(map(&[(name, "50000")])));
+        assert!(altered(ClientMetrics, &[], Set, "match", "client_id=a.*, client_software_name=b").is_ok());
+        for (kind, name, value, refusal, message) in [
+            (ClientMetrics, "foo", "1", Refusal::InvalidRequest, "Unknown client metrics configuration: foo"),
+            (ClientMetrics, "interval.ms", "99", Refusal::InvalidRequest, "Invalid value 99"),
+            (ClientMetrics, "match", "nobody=a", Refusal::InvalidRequest, "Illegal client matching pattern: nobody=a"),
+            (Group, "foo", "1", Refusal::InvalidConfig, "Unknown group config name: foo"),
+            (Group, name, "1", Refusal::InvalidConfig, "Invalid value 1 for configuration"),
+        ] {
+            let (found, told) = altered(kind, &[], Set, name, value).expect_err(message);
+            assert!(found == refusal && told.starts_with(message), "{told}");
+        }
+    }
+
+    #[test]
+    fn a_resource_shows_every_key_and_its_source() {
+        let rows = describe_resource(ResourceKind::Group, &map(&[("consumer.session.timeout.ms", "50000")]));
+        let told: Vec<_> = rows.iter().map(|row| (row.name, row.value.as_deref(), row.source)).collect();
+        assert_eq!(
+            told,
+            [
+                ("consumer.heartbeat.interval.ms", Some("5000"), ConfigSource::Default),
+                ("consumer.session.timeout.ms", Some("50000"), ConfigSource::Group)
+            ]
+        );
+        assert_eq!(rows[1].synonyms.len(), 2);
+    }
+}
