@@ -53,6 +53,7 @@ served! {
     CreatePartitions: partitions::CreatePartitionsRequest "0-3" shown "0-3";
     DeleteGroups: group_admin::DeleteGroupsRequest "0-3" shown "0-3";
     IncrementalAlterConfigs: alter_configs::IncrementalAlterConfigsRequest "0-1" shown "0-1";
+    OffsetDelete: group_offsets::OffsetDeleteRequest "0" shown "0";
     DescribeCluster: cluster::DescribeClusterRequest "0-2" shown "0-2";
     DescribeTopicPartitions: partitions::DescribeTopicPartitionsRequest "0" shown "0";
 }

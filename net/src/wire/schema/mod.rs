@@ -126,4 +126,6 @@ pub const MESSAGES: &[Entry] = entries! {
     alter_configs::IncrementalAlterConfigsResponse,
     partitions::DescribeTopicPartitionsRequest,
     partitions::DescribeTopicPartitionsResponse,
+    group_offsets::OffsetDeleteRequest,
+    group_offsets::OffsetDeleteResponse,
 };
