@@ -11,7 +11,7 @@ use apus_core::api::{
     ListGroupsRequest, SyncGroupRequest,
 };
 use apus_core::error::Refusal;
-use apus_core::group_message::{CommitOffsets, FetchGroupOffsets, FetchOffsets, GroupAnswer, GroupAsk};
+use apus_core::group_message::{CommitOffsets, FetchGroupOffsets, FetchOffsets, ForgetOffsets, GroupAnswer, GroupAsk};
 use apus_core::ids::TopicId;
 use apus_core::message::{Answer, Ask};
 use bytes::Bytes;
@@ -107,8 +107,8 @@ fn fetch_all(world: &mut World, group: &str) -> Vec<(String, Vec<(i32, i64)>)> {
     topics
 }
 
-fn join(world: &mut World, group: &str, member: &str) -> Option<JoinGroupResponse> {
-    let request = JoinGroupRequest {
+fn joining(group: &str, member: &str) -> JoinGroupRequest {
+    JoinGroupRequest {
         group_id: Arc::from(group),
         session_timeout_ms: 10_000,
         rebalance_timeout_ms: 60_000,
@@ -119,7 +119,14 @@ fn join(world: &mut World, group: &str, member: &str) -> Option<JoinGroupRespons
         reason: None,
         member_id_required: false,
         skip_assignment: true,
-    };
+    }
+}
+
+fn join(world: &mut World, group: &str, member: &str) -> Option<JoinGroupResponse> {
+    join_as(world, joining(group, member))
+}
+
+fn join_as(world: &mut World, request: JoinGroupRequest) -> Option<JoinGroupResponse> {
     let client = GroupClient { id: Arc::from("app"), host: Arc::from("/127.0.0.1") };
     match ask(world, GroupAsk::Join { request, client })? {
         GroupAnswer::Join(response) => Some(response),
@@ -138,14 +145,18 @@ fn heartbeat(world: &mut World, caller: GroupCaller) -> Option<Result<(), Refusa
 fn stable(world: &mut World, group: &str) -> Option<(Arc<str>, i32)> {
     let response = join(world, group, NOBODY)?;
     let (id, joined) = (response.member_id, response.result.expect("it is in"));
-    let assignments = vec![Assignment { member_id: Arc::clone(&id), assignment: Bytes::from_static(b"all") }];
-    let caller = caller(group, &id, joined.generation);
+    assign_all(world, group, &id, joined.generation)
+}
+
+fn assign_all(world: &mut World, group: &str, id: &Arc<str>, generation: i32) -> Option<(Arc<str>, i32)> {
+    let assignments = vec![Assignment { member_id: Arc::clone(id), assignment: Bytes::from_static(b"all") }];
+    let caller = caller(group, id, generation);
     let sync =
         SyncGroupRequest { caller, protocol_type: None, protocol_name: None, protocol_required: false, assignments };
     match ask(world, GroupAsk::Sync(sync))? {
         GroupAnswer::Sync(response) => {
             assert_eq!(response.result.expect("it is assigned").assignment, Bytes::from_static(b"all"));
-            Some((id, joined.generation))
+            Some((Arc::clone(id), generation))
         }
         other => panic!("not a sync: {other:?}"),
     }
@@ -372,5 +383,63 @@ fn a_crash_between_any_two_effects_takes_no_offset_back() {
         if let Some(id) = told.left {
             assert_eq!(leave(&mut next, "g", &id), Some(false), "a leave that was told is not undone");
         }
+    }
+}
+
+/// What became of the offsets of these partitions, which an operator wants forgotten.
+fn forget(
+    world: &mut World,
+    group: &str,
+    topic: TopicId,
+    indexes: &[i32],
+) -> Result<Vec<Result<(), Refusal>>, Refusal> {
+    let request = ForgetOffsets { group_id: Arc::from(group), topics: vec![(topic, indexes.to_vec())] };
+    match ask(world, GroupAsk::Forget(request)) {
+        Some(GroupAnswer::Forget(result)) => {
+            result.map(|topics| topics[0].partitions.iter().map(|(_, result)| *result).collect())
+        }
+        other => panic!("not a removal: {other:?}"),
+    }
+}
+
+#[test]
+fn operators_make_groups_forget_offsets_that_nobody_subscribes_to() {
+    let mut world = world(Durable::default(), None, &[]);
+    let topic = create(&mut world, "a", 3).expect("new");
+    assert_eq!(forget(&mut world, "g", topic, &[0]), Err(Refusal::GroupIdNotFound));
+    commit(&mut world, "g", topic, &[(0, 5), (1, 6)]);
+    assert_eq!(forget(&mut world, "g", topic, &[0, 2, 9]), Ok(vec![Ok(()); 3]), "where nothing is, nothing is wrong");
+    assert_eq!((fetch(&mut world, "g", topic, 0), fetch(&mut world, "g", topic, 1)), (-1, 6));
+    // Its member subscribes to nothing.
+    stable(&mut world, "g").expect("answered");
+    assert_eq!(forget(&mut world, "g", topic, &[1]), Ok(vec![Ok(())]));
+    assert_eq!(fetch(&mut world, "g", topic, 1), -1);
+    let mut next = self::world(world.durable, None, &[]);
+    assert_eq!((fetch(&mut next, "g", topic, 0), fetch(&mut next, "g", topic, 1)), (-1, -1));
+    let deleted = forget(&mut next, "g", apus_core::ids::Uuid([3; 16]), &[0]);
+    assert_eq!(deleted, Ok(vec![Err(Refusal::UnknownTopicOrPartition)]));
+}
+
+#[test]
+fn what_members_subscribe_to_is_not_forgotten_nor_what_they_keep_to_themselves() {
+    let subscription = Bytes::from_static(&[0, 0, 0, 0, 0, 1, 0, 1, b'a']);
+    for (protocol_type, refused) in
+        [("consumer", Ok(vec![Err(Refusal::GroupSubscribedToTopic)])), ("connect", Err(Refusal::NonEmptyGroup))]
+    {
+        let mut world = world(Durable::default(), None, &[]);
+        let (a, b) = (create(&mut world, "a", 1).expect("new"), create(&mut world, "b", 1).expect("new"));
+        commit(&mut world, "g", a, &[(0, 5)]);
+        commit(&mut world, "g", b, &[(0, 5)]);
+        let request = JoinGroupRequest {
+            protocol_type: Arc::from(protocol_type),
+            protocols: vec![GroupProtocol { name: Arc::from("range"), metadata: subscription.clone() }],
+            ..joining("g", NOBODY)
+        };
+        let joined = join_as(&mut world, request).expect("answered");
+        let generation = joined.result.expect("alone").generation;
+        assign_all(&mut world, "g", &joined.member_id, generation).expect("answered");
+        assert_eq!(forget(&mut world, "g", a, &[0]), refused);
+        assert_eq!(forget(&mut world, "g", b, &[0]).is_ok(), protocol_type == "consumer");
+        assert_eq!(fetch(&mut world, "g", a, 0), 5);
     }
 }

@@ -39,6 +39,8 @@ pub enum GroupAsk {
     Describe(DescribeGroupsRequest),
     /// When it is durable.
     Delete(DeleteGroupsRequest),
+    /// When it is durable.
+    Forget(ForgetOffsets),
 }
 
 /// The answer to a [`GroupAsk`] of the same name.
@@ -56,6 +58,8 @@ pub enum GroupAnswer {
     List(ListGroupsResponse),
     Describe(DescribeGroupsResponse),
     Delete(DeleteGroupsResponse),
+    /// Of all topics that were asked of, in their order; or why none.
+    Forget(Result<Vec<OffsetsCommitted>, Refusal>),
 }
 
 /// A group's new positions.
@@ -76,6 +80,15 @@ pub struct OffsetsCommitted {
     pub topic: TopicId,
     /// In the order of the question.
     pub partitions: Vec<(i32, Result<(), Refusal>)>,
+}
+
+/// Positions of a group that are to be forgotten.
+#[derive(Clone, Debug)]
+pub struct ForgetOffsets {
+    /// The group.
+    pub group_id: Arc<str>,
+    /// By topic and partition index; never empty.
+    pub topics: Vec<(TopicId, Vec<i32>)>,
 }
 
 /// Which positions are wanted.
@@ -118,7 +131,8 @@ impl GroupAsk {
             | GroupAsk::Sync(_)
             | GroupAsk::Leave(_)
             | GroupAsk::Commit(_)
-            | GroupAsk::Delete(_) => true,
+            | GroupAsk::Delete(_)
+            | GroupAsk::Forget(_) => true,
             GroupAsk::Heartbeat(_) | GroupAsk::Fetch(_) | GroupAsk::List(_) | GroupAsk::Describe(_) => false,
         }
     }
@@ -134,6 +148,7 @@ impl GroupAsk {
             GroupAsk::Heartbeat(_) => GroupAnswer::Heartbeat(HeartbeatResponse { result: Err(refusal) }),
             GroupAsk::Leave(_) => GroupAnswer::Leave(LeaveGroupResponse { result: Err(refusal) }),
             GroupAsk::Commit(_) => GroupAnswer::Commit(Err(refusal)),
+            GroupAsk::Forget(_) => GroupAnswer::Forget(Err(refusal)),
             GroupAsk::Fetch(wanted) => GroupAnswer::Fetch(wanted.groups.iter().map(|_| Err(refusal)).collect()),
             GroupAsk::List(_) => GroupAnswer::List(ListGroupsResponse { result: Err(refusal) }),
             GroupAsk::Describe(request) => {

@@ -187,6 +187,23 @@ impl Groups {
         }
     }
 
+    /// The topics whose offsets a group may not forget, since its members subscribe to them.
+    ///
+    /// # Errors
+    /// Where the group does not exist, or has members of which that is not known.
+    pub fn forgets<'a>(&self, id: &str, ledger: &'a Ledger) -> Result<BTreeSet<&'a str>, Refusal> {
+        let stored = ledger.group(id);
+        let subscribed = stored.and_then(|stored| subscription::topics(stored)).unwrap_or_default();
+        match (self.live.get(id), stored) {
+            (None, None) => Err(Refusal::GroupIdNotFound),
+            (Some(group), _) if group.state == GroupState::Empty => Ok(BTreeSet::new()),
+            (Some(group), _) if group.protocol_type.as_deref() != Some(subscription::CONSUMER) => {
+                Err(Refusal::NonEmptyGroup)
+            }
+            _ => Ok(subscribed),
+        }
+    }
+
     /// True where the group has members, or some on their way in: it may not be removed for want of offsets.
     #[must_use]
     pub fn is_live(&self, id: &str) -> bool {

@@ -12,14 +12,14 @@ use apus_core::api::{
     JoinGroupRequest, JoinGroupResponse, LeaveGroupResponse, ListGroupsResponse, SyncGroupRequest, SyncGroupResponse,
 };
 use apus_core::error::{Refusal, Refused};
-use apus_core::group_message::{GroupAnswer, GroupAsk};
+use apus_core::group_message::{ForgetOffsets, GroupAnswer, GroupAsk};
 use apus_core::ids::{CoreId, Ticket};
 use apus_core::message::Answer;
 use apus_core::time::Instant;
 use apus_core::turn::Turn;
 
 use super::leader::Leader;
-use crate::command::group::protocols_bytes;
+use crate::command::group::{OFFSETS_MAX, protocols_bytes};
 use crate::command::{Command, StoredGroup};
 use crate::groups::{Asker, Groups, Moment, Rules, TITLE_BYTES_MAX};
 use crate::journal::{Claim, Room};
@@ -124,6 +124,7 @@ impl Leader {
                 authorized_operations: request.authorized_operations,
             }),
             GroupAsk::Delete(request) => GroupAnswer::Delete(self.delete_groups(request, turn)),
+            GroupAsk::Forget(request) => GroupAnswer::Forget(self.forget_offsets(&request, turn)),
         };
         self.say_group(asker, answer, turn);
         None
@@ -137,6 +138,7 @@ impl Leader {
             GroupAsk::Sync(request) => Some((bytes(&request.caller.group_id, sync_bytes(request)), Claim::Client)),
             GroupAsk::Leave(request) => Some((bytes(&request.group_id, 0), Claim::Client)),
             GroupAsk::Delete(request) => Some((delete_bytes(request), Claim::Upkeep)),
+            GroupAsk::Forget(request) => Some((forget_bytes(request), Claim::Upkeep)),
             GroupAsk::Heartbeat(_)
             | GroupAsk::Commit(_)
             | GroupAsk::Fetch(_)
@@ -218,6 +220,13 @@ fn join_bytes(request: &JoinGroupRequest) -> u64 {
 
 fn sync_bytes(request: &SyncGroupRequest) -> u64 {
     request.assignments.iter().map(|assignment| assignment.assignment.len() as u64).sum()
+}
+
+/// A number a partition, and a head for each command.
+fn forget_bytes(request: &ForgetOffsets) -> u64 {
+    let count: usize = request.topics.iter().map(|(_, partitions)| partitions.len()).sum();
+    let commands = 1 + (count / OFFSETS_MAX) as u64;
+    count as u64 * 4 + commands * (request.group_id.len() as u64 + 256)
 }
 
 fn delete_bytes(request: &DeleteGroupsRequest) -> u64 {

@@ -1,12 +1,14 @@
 //! Committed offsets: how far groups have come.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use apus_core::api::GroupOffset;
 use apus_core::catalog::Topic;
 use apus_core::error::Refusal;
-use apus_core::group_message::{CommitOffsets, FetchGroupOffsets, FetchOffsets, OffsetsCommitted, OffsetsFetched};
+use apus_core::group_message::{
+    CommitOffsets, FetchGroupOffsets, FetchOffsets, ForgetOffsets, OffsetsCommitted, OffsetsFetched,
+};
 use apus_core::ids::{PartitionId, TopicId};
 use apus_core::limits;
 use apus_core::turn::Turn;
@@ -76,6 +78,40 @@ impl Leader {
             Ok(offsets.len() - 1)
         };
         partitions.iter().map(decide).collect()
+    }
+
+    /// Forgets how far a group came in topics that its members do not subscribe to; room was promised. Of what it never
+    /// committed there is nothing to forget, and that is no error.
+    pub(crate) fn forget_offsets(
+        &mut self,
+        request: &ForgetOffsets,
+        turn: &mut Turn,
+    ) -> Result<Vec<OffsetsCommitted>, Refusal> {
+        let subscribed = self.membership.groups.forgets(&request.group_id, &self.ledger)?;
+        let mut found: BTreeSet<PartitionId> = BTreeSet::new();
+        let mut topics = Vec::with_capacity(request.topics.len());
+        for (id, indexes) in &request.topics {
+            let topic = self.topics.get(id);
+            let result = match topic {
+                None => Err(Refusal::UnknownTopicOrPartition),
+                Some(topic) if subscribed.contains(&*topic.name) => Err(Refusal::GroupSubscribedToTopic),
+                Some(topic) => {
+                    let known = indexes.iter().filter_map(|index| topic.partition(*index));
+                    found.extend(known.filter(|one| self.ledger.group_position(&request.group_id, *one).is_some()));
+                    Ok(())
+                }
+            };
+            let partitions = indexes.iter().map(|index| (*index, result)).collect();
+            topics.push(OffsetsCommitted { topic: *id, partitions });
+        }
+        let found: Vec<PartitionId> = found.into_iter().collect();
+        for partitions in found.chunks(OFFSETS_MAX) {
+            let remove =
+                Command::RemoveOffsets { group: Arc::clone(&request.group_id), partitions: partitions.to_vec() };
+            let removed = self.submit(remove, Claim::Upkeep, turn);
+            assert!(removed.is_ok(), "room was promised for all of them");
+        }
+        Ok(topics)
     }
 
     /// How far groups have come. A group that does not exist has come nowhere; that is no error.

@@ -112,3 +112,19 @@ pub struct OffsetFetchedTopic {
     /// By partition; nothing where the group never committed.
     pub partitions: Vec<(i32, Result<Option<GroupOffset>, Refusal>)>,
 }
+
+/// A group is to forget how far it came.
+#[derive(Clone, Debug)]
+pub struct OffsetDeleteRequest {
+    /// Which.
+    pub group_id: Arc<str>,
+    /// By topic; a topic may have been deleted and its name be nobody's.
+    pub topics: Vec<OffsetFetchTopic>,
+}
+
+/// It did.
+#[derive(Clone, Debug)]
+pub struct OffsetDeleteResponse {
+    /// In the request's order, or why none.
+    pub result: Result<Vec<OffsetCommittedTopic>, Refusal>,
+}

@@ -46,6 +46,10 @@ impl Response {
             Response::DescribeGroups(answer) => explained(answer.groups.iter().map(|group| &group.result), tell),
             Response::ListGroups(answer) => bare([&answer.result], tell),
             Response::DeleteGroups(answer) => explained(answer.groups.iter().map(|group| &group.result), tell),
+            Response::OffsetDelete(answer) => match &answer.result {
+                Ok(topics) => bare(topics.iter().flat_map(|topic| &topic.partitions).map(|(_, result)| result), tell),
+                Err(refusal) => tell(*refusal),
+            },
             Response::CreatePartitions(answer) => explained(answer.topics.iter().map(|(_, result)| result), tell),
             Response::DescribeTopicPartitions(answer) => {
                 answer.topics.iter().filter_map(|topic| topic.refusal).for_each(tell);

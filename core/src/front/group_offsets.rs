@@ -1,4 +1,4 @@
-//! OffsetCommit and OffsetFetch: topics are resolved here, so that the coordinator hears of ids only; its answers are
+//! OffsetCommit, OffsetFetch and OffsetDelete: topics are resolved here, so that the coordinator hears of ids only; its answers are
 //! put back to the names or ids, and into the order, of the request.
 
 use std::collections::BTreeSet;
@@ -7,13 +7,14 @@ use std::sync::Arc;
 use super::groups::Waiting;
 use super::{Front, RequestId};
 use crate::api::{
-    OffsetCommitRequest, OffsetCommitResponse, OffsetCommittedTopic, OffsetFetchGroup, OffsetFetchRequest,
-    OffsetFetchResponse, OffsetFetchedGroup, OffsetFetchedTopic, Response, TopicRef,
+    OffsetCommitRequest, OffsetCommitResponse, OffsetCommittedTopic, OffsetDeleteRequest, OffsetDeleteResponse,
+    OffsetFetchGroup, OffsetFetchRequest, OffsetFetchResponse, OffsetFetchedGroup, OffsetFetchedTopic, Response,
+    TopicRef,
 };
 use crate::catalog::unknown;
 use crate::error::Refusal;
 use crate::group_message::{
-    CommitOffsets, FetchGroupOffsets, FetchOffsets, GroupAsk, OffsetsCommitted, OffsetsFetched,
+    CommitOffsets, FetchGroupOffsets, FetchOffsets, ForgetOffsets, GroupAsk, OffsetsCommitted, OffsetsFetched,
 };
 use crate::turn::Turn;
 
@@ -81,6 +82,25 @@ impl Front {
         self.ask_group(id, Waiting::Fetch(Fetching { by_id, groups }), ask, turn);
     }
 
+    /// A partition that a topic does not have has no offset to forget, as in Kafka; a topic must be there.
+    pub(super) fn offset_delete(&mut self, id: RequestId, request: OffsetDeleteRequest, turn: &mut Turn<'_>) {
+        let mut asked = Vec::new();
+        let mut answered = Vec::with_capacity(request.topics.len());
+        for asking in request.topics {
+            let found = self.catalog.find(&asking.topic).filter(|_| !asking.partitions.is_empty());
+            let refusal = if found.is_some() { Ok(()) } else { Err(unknown(&asking.topic)) };
+            let partitions = asking.partitions.iter().map(|index| (*index, refusal)).collect();
+            answered.push(OffsetCommittedTopic { topic: asking.topic, partitions });
+            asked.extend(found.map(|topic| (topic.id, asking.partitions)));
+        }
+        if asked.is_empty() {
+            return self.answer(id, Response::OffsetDelete(OffsetDeleteResponse { result: Ok(answered) }));
+        }
+        let forget = ForgetOffsets { group_id: request.group_id, topics: asked };
+        let waiting = Waiting::Forget(Committing { response: OffsetCommitResponse { topics: answered } });
+        self.ask_group(id, waiting, GroupAsk::Forget(forget), turn);
+    }
+
     /// What is asked of the coordinator for a group, and what is known already.
     fn resolve(&self, group: OffsetFetchGroup) -> (FetchGroupOffsets, FetchingGroup) {
         let mut answer = OffsetFetchedGroup { group_id: group.group_id.clone(), refusal: None, topics: Vec::new() };
@@ -129,6 +149,11 @@ impl Committing {
             }
         }
         self.response
+    }
+
+    /// The client's answer where positions were to be forgotten: what is wrong with the group is said once.
+    pub(super) fn forgotten(self, result: Result<Vec<OffsetsCommitted>, Refusal>) -> OffsetDeleteResponse {
+        OffsetDeleteResponse { result: result.map(|topics| self.finish(Ok(topics)).topics) }
     }
 }
 

@@ -38,6 +38,8 @@ pub(super) enum Waiting {
     Whole,
     /// Positions that are being noted.
     Commit(Committing),
+    /// Positions that are being forgotten.
+    Forget(Committing),
     /// Positions that are being looked up.
     Fetch(Fetching),
 }
@@ -135,6 +137,9 @@ impl Front {
             (GroupAnswer::Delete(response), Waiting::Whole) => Response::DeleteGroups(response),
             (GroupAnswer::Commit(result), Waiting::Commit(committing)) => {
                 Response::OffsetCommit(committing.finish(result))
+            }
+            (GroupAnswer::Forget(result), Waiting::Forget(forgetting)) => {
+                Response::OffsetDelete(forgetting.forgotten(result))
             }
             (GroupAnswer::Fetch(groups), Waiting::Fetch(fetching)) => Response::OffsetFetch(fetching.finish(groups)),
             (answer, waiting) => panic!("{answer:?} is no answer to {waiting:?}"),

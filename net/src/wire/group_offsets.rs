@@ -1,11 +1,11 @@
-//! OffsetCommit and OffsetFetch: between bytes and the core's words.
+//! OffsetCommit, OffsetFetch and OffsetDelete: between bytes and the core's words.
 
 use std::sync::Arc;
 
 use apus_core::api::{
     GroupCaller, GroupOffset, OffsetCommitRequest, OffsetCommitResponse, OffsetCommitTopic, OffsetCommittedTopic,
-    OffsetFetchGroup, OffsetFetchRequest, OffsetFetchResponse, OffsetFetchTopic, OffsetFetchedGroup,
-    OffsetFetchedTopic, TopicRef,
+    OffsetDeleteRequest, OffsetDeleteResponse, OffsetFetchGroup, OffsetFetchRequest, OffsetFetchResponse,
+    OffsetFetchTopic, OffsetFetchedGroup, OffsetFetchedTopic, TopicRef,
 };
 use apus_core::error::Refusal;
 
@@ -152,4 +152,28 @@ fn only_group(partition: schema::OffsetFetchResponsePartitions<'_>) -> schema::O
         metadata: partition.metadata,
         error_code: partition.error_code,
     }
+}
+
+/// As the schema says it.
+pub(super) fn delete_request(request: schema::OffsetDeleteRequest<'_>) -> OffsetDeleteRequest {
+    let asked = |asked: schema::OffsetDeleteRequestTopic<'_>| OffsetFetchTopic {
+        topic: TopicRef::Name(Arc::from(asked.name)),
+        partitions: asked.partitions.iter().map(|partition| partition.partition_index).collect(),
+    };
+    let topics = request.topics.into_iter().map(asked).collect();
+    OffsetDeleteRequest { group_id: Arc::from(request.group_id), topics }
+}
+
+/// The answer in the schema's words.
+pub(super) fn delete_response(response: &OffsetDeleteResponse) -> schema::OffsetDeleteResponse<'_> {
+    let topics = response.result.iter().flatten().map(|topic| schema::OffsetDeleteResponseTopic {
+        name: topic::name(&topic.topic),
+        partitions: topic.partitions.iter().map(forgotten).collect(),
+    });
+    let error_code = code(response.result.as_ref().err().copied());
+    schema::OffsetDeleteResponse { error_code, throttle_time_ms: 0, topics: topics.collect() }
+}
+
+fn forgotten((partition_index, result): &(i32, Result<(), Refusal>)) -> schema::OffsetDeleteResponsePartition {
+    schema::OffsetDeleteResponsePartition { partition_index: *partition_index, error_code: code(result.err()) }
 }

@@ -60,6 +60,7 @@ served! {
     IncrementalAlterConfigs: alter_configs::IncrementalAlterConfigsRequest "0-1" shown "0-1";
     AlterPartitionReassignments: reassignments::AlterPartitionReassignmentsRequest "0-1" shown "0-1";
     ListPartitionReassignments: reassignments::ListPartitionReassignmentsRequest "0" shown "0";
+    OffsetDelete: group_offsets::OffsetDeleteRequest "0" shown "0";
     DescribeQuorum: quorum_request::DescribeQuorumRequest "0-2" shown "0-2";
     UpdateFeatures: features::UpdateFeaturesRequest "0-2" shown "0-2";
     DescribeCluster: cluster::DescribeClusterRequest "0-2" shown "0-2";

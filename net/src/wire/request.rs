@@ -60,6 +60,7 @@ fn decode_body<'a>(header: &RequestHeader<'_>, body: &'a [u8], frame: &Bytes) ->
         }
         ApiKey::ListGroups => Request::ListGroups(group_admin::list_request(&Message::read(body, version)?)),
         ApiKey::DeleteGroups => Request::DeleteGroups(group_admin::delete_request(&Message::read(body, version)?)),
+        ApiKey::OffsetDelete => Request::OffsetDelete(group_offsets::delete_request(Message::read(body, version)?)),
         ApiKey::CreateTopics => Request::CreateTopics(topics::create_request(Message::read(body, version)?)),
         ApiKey::DeleteTopics => Request::DeleteTopics(topics::delete_request(Message::read(body, version)?, version)),
         ApiKey::InitProducerId => Request::InitProducerId(producer_id::request(&Message::read(body, version)?)),

@@ -71,6 +71,7 @@ pub fn encode_response(writer: &mut Writer, version: i16, correlation: i32, resp
         }
         Response::ListGroups(answer) => reply.write(ApiKey::ListGroups, &group_admin::list_response(answer)),
         Response::DeleteGroups(answer) => reply.write(ApiKey::DeleteGroups, &group_admin::delete_response(answer)),
+        Response::OffsetDelete(answer) => reply.write(ApiKey::OffsetDelete, &group_offsets::delete_response(answer)),
         Response::DeleteRecords(answer) => reply.write(ApiKey::DeleteRecords, &delete_records::response(answer)),
         Response::CreatePartitions(answer) => {
             reply.write(ApiKey::CreatePartitions, &partitions::create_response(answer));

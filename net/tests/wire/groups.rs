@@ -343,3 +343,24 @@ fn a_groups_error_stands_where_the_version_has_a_place_for_it() {
         });
     }
 }
+
+#[test]
+fn offsets_are_deleted_by_name() {
+    let partition = group_offsets::OffsetDeleteRequestPartition { partition_index: 3 };
+    let topic = group_offsets::OffsetDeleteRequestTopic { name: "t", partitions: vec![partition] };
+    let message = group_offsets::OffsetDeleteRequest { group_id: "g", topics: vec![topic] };
+    let request = expect!(OffsetDelete, asked(0, &message));
+    assert_eq!((&*request.group_id, &request.topics[0].partitions[..]), ("g", &[3][..]));
+    let partitions = vec![(3, Ok(())), (4, Err(Refusal::GroupSubscribedToTopic))];
+    let topic = OffsetCommittedTopic { topic: request.topics[0].topic.clone(), partitions };
+    let response = Response::OffsetDelete(OffsetDeleteResponse { result: Ok(vec![topic]) });
+    answer!(group_offsets::OffsetDeleteResponse, 0, &response, |answer| {
+        assert_eq!((answer.error_code, answer.topics[0].name), (0, "t"));
+        let codes = answer.topics[0].partitions.iter().map(|row| (row.partition_index, row.error_code));
+        assert_eq!(codes.collect::<Vec<_>>(), [(3, 0), (4, 86)]);
+    });
+    let refused = Response::OffsetDelete(OffsetDeleteResponse { result: Err(Refusal::NonEmptyGroup) });
+    answer!(group_offsets::OffsetDeleteResponse, 0, &refused, |answer| {
+        assert_eq!((answer.error_code, answer.topics.len()), (68, 0));
+    });
+}

@@ -1,4 +1,4 @@
-//! OffsetCommit and OffsetFetch: keys 8 and 9.
+//! OffsetCommit, OffsetFetch and OffsetDelete: keys 8, 9 and 47.
 
 use super::declare::prelude::*;
 
@@ -120,5 +120,41 @@ schema! {
         committed_leader_epoch: i32 = "8+" default -1;
         metadata: Option<&'a str> = "8+" null "8+";
         error_code: i16 = "8+";
+    }
+
+    /// A group is to forget how far it came.
+    OffsetDeleteRequest<'a>: Request 47 "0" flexible "none" {
+        group_id: &'a str = "0+";
+        topics: Vec<OffsetDeleteRequestTopic<'a>> = "0+";
+    }
+
+    /// In one topic.
+    OffsetDeleteRequestTopic<'a> {
+        name: &'a str = "0+";
+        partitions: Vec<OffsetDeleteRequestPartition> = "0+";
+    }
+
+    /// In one partition.
+    OffsetDeleteRequestPartition {
+        partition_index: i32 = "0+";
+    }
+
+    /// What it forgot.
+    OffsetDeleteResponse<'a>: Response 47 "0" flexible "none" {
+        error_code: i16 = "0+";
+        throttle_time_ms: i32 = "0+";
+        topics: Vec<OffsetDeleteResponseTopic<'a>> = "0+";
+    }
+
+    /// In one topic.
+    OffsetDeleteResponseTopic<'a> {
+        name: &'a str = "0+";
+        partitions: Vec<OffsetDeleteResponsePartition> = "0+";
+    }
+
+    /// In one partition.
+    OffsetDeleteResponsePartition {
+        partition_index: i32 = "0+";
+        error_code: i16 = "0+";
     }
 }

@@ -152,4 +152,6 @@ pub const MESSAGES: &[Entry] = entries! {
     describe_producers::DescribeProducersResponse,
     config_resources::ListConfigResourcesRequest,
     config_resources::ListConfigResourcesResponse,
+    group_offsets::OffsetDeleteRequest,
+    group_offsets::OffsetDeleteResponse,
 };
