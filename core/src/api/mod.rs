@@ -8,6 +8,7 @@ use crate::ids::TopicId;
 
 mod cluster;
 mod configs;
+mod consumers;
 mod fetch;
 mod group_offsets;
 mod groups;
@@ -22,6 +23,7 @@ mod topics;
 
 pub use cluster::*;
 pub use configs::*;
+pub use consumers::*;
 pub use fetch::*;
 pub use group_offsets::*;
 pub use groups::*;
@@ -82,6 +84,8 @@ pub enum Request {
     ListGroups(ListGroupsRequest),
     DeleteGroups(DeleteGroupsRequest),
     OffsetDelete(OffsetDeleteRequest),
+    ConsumerGroupHeartbeat(ConsumerHeartbeatRequest),
+    ConsumerGroupDescribe(ConsumerDescribeRequest),
     CreatePartitions(CreatePartitionsRequest),
     DescribeTopicPartitions(DescribeTopicPartitionsRequest),
     DeleteRecords(DeleteRecordsRequest),
@@ -113,6 +117,8 @@ pub enum Response {
     ListGroups(ListGroupsResponse),
     DeleteGroups(DeleteGroupsResponse),
     OffsetDelete(OffsetDeleteResponse),
+    ConsumerGroupHeartbeat(ConsumerHeartbeatResponse),
+    ConsumerGroupDescribe(ConsumerDescribeResponse),
     CreatePartitions(CreatePartitionsResponse),
     DescribeTopicPartitions(DescribeTopicPartitionsResponse),
     DeleteRecords(DeleteRecordsResponse),

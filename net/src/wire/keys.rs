@@ -1,8 +1,9 @@
 //! The APIs that are served, in one table: dispatch, headers and ApiVersions all read it.
 
 use super::schema::{
-    Message, alter_configs, api_versions, cluster, configs, coordinator, delete_records, fetch, group_admin,
-    group_offsets, groups, leader_epoch, list_offsets, metadata, partitions, produce, producer_id, topics,
+    Message, alter_configs, api_versions, cluster, configs, consumer_describe, consumer_groups, coordinator,
+    delete_records, fetch, group_admin, group_offsets, groups, leader_epoch, list_offsets, metadata, partitions,
+    produce, producer_id, topics,
 };
 use super::versions::{Format, Versions};
 
@@ -55,6 +56,8 @@ served! {
     IncrementalAlterConfigs: alter_configs::IncrementalAlterConfigsRequest "0-1" shown "0-1";
     OffsetDelete: group_offsets::OffsetDeleteRequest "0" shown "0";
     DescribeCluster: cluster::DescribeClusterRequest "0-2" shown "0-2";
+    ConsumerGroupHeartbeat: consumer_groups::ConsumerGroupHeartbeatRequest "0-1" shown "0-1";
+    ConsumerGroupDescribe: consumer_describe::ConsumerGroupDescribeRequest "0-1" shown "0-1";
     DescribeTopicPartitions: partitions::DescribeTopicPartitionsRequest "0" shown "0";
 }
 

@@ -18,6 +18,8 @@ pub mod alter_configs;
 pub mod api_versions;
 pub mod cluster;
 pub mod configs;
+pub mod consumer_describe;
+pub mod consumer_groups;
 pub mod coordinator;
 pub mod delete_records;
 pub mod fetch;
@@ -128,4 +130,8 @@ pub const MESSAGES: &[Entry] = entries! {
     partitions::DescribeTopicPartitionsResponse,
     group_offsets::OffsetDeleteRequest,
     group_offsets::OffsetDeleteResponse,
+    consumer_groups::ConsumerGroupHeartbeatRequest,
+    consumer_groups::ConsumerGroupHeartbeatResponse,
+    consumer_describe::ConsumerGroupDescribeRequest,
+    consumer_describe::ConsumerGroupDescribeResponse,
 };
