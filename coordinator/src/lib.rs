@@ -17,6 +17,7 @@
 
 pub mod boot;
 pub mod command;
+pub mod consumers;
 pub mod groups;
 pub mod journal;
 pub mod ledger;

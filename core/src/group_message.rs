@@ -4,10 +4,11 @@
 use std::sync::Arc;
 
 use crate::api::{
+    ConsumerDescribeRequest, ConsumerDescribeResponse, ConsumerHeartbeatRequest, ConsumerHeartbeatResponse,
     DeleteGroupsRequest, DeleteGroupsResponse, DeletedGroup, DescribeGroupsRequest, DescribeGroupsResponse,
-    DescribedGroup, GroupCaller, GroupClient, GroupOffset, HeartbeatRequest, HeartbeatResponse, JoinGroupRequest,
-    JoinGroupResponse, LeaveGroupRequest, LeaveGroupResponse, ListGroupsRequest, ListGroupsResponse, SyncGroupRequest,
-    SyncGroupResponse,
+    DescribedConsumers, DescribedGroup, GroupCaller, GroupClient, GroupOffset, HeartbeatRequest, HeartbeatResponse,
+    JoinGroupRequest, JoinGroupResponse, LeaveGroupRequest, LeaveGroupResponse, ListGroupsRequest, ListGroupsResponse,
+    SyncGroupRequest, SyncGroupResponse,
 };
 use crate::error::Refusal;
 use crate::ids::TopicId;
@@ -41,6 +42,15 @@ pub enum GroupAsk {
     Delete(DeleteGroupsRequest),
     /// When it is durable.
     Forget(ForgetOffsets),
+    /// A member of the consumer protocol beats: when what it changes is durable.
+    Beat {
+        /// What is asked.
+        request: Box<ConsumerHeartbeatRequest>,
+        /// By whom.
+        client: GroupClient,
+    },
+    /// At once.
+    DescribeConsumers(ConsumerDescribeRequest),
 }
 
 /// The answer to a [`GroupAsk`] of the same name.
@@ -60,6 +70,8 @@ pub enum GroupAnswer {
     Delete(DeleteGroupsResponse),
     /// Of all topics that were asked of, in their order; or why none.
     Forget(Result<Vec<OffsetsCommitted>, Refusal>),
+    Beat(ConsumerHeartbeatResponse),
+    DescribeConsumers(ConsumerDescribeResponse),
 }
 
 /// A group's new positions.
@@ -132,8 +144,10 @@ impl GroupAsk {
             | GroupAsk::Leave(_)
             | GroupAsk::Commit(_)
             | GroupAsk::Delete(_)
-            | GroupAsk::Forget(_) => true,
+            | GroupAsk::Forget(_)
+            | GroupAsk::Beat { .. } => true,
             GroupAsk::Heartbeat(_) | GroupAsk::Fetch(_) | GroupAsk::List(_) | GroupAsk::Describe(_) => false,
+            GroupAsk::DescribeConsumers(_) => false,
         }
     }
 
@@ -149,6 +163,14 @@ impl GroupAsk {
             GroupAsk::Leave(_) => GroupAnswer::Leave(LeaveGroupResponse { result: Err(refusal) }),
             GroupAsk::Commit(_) => GroupAnswer::Commit(Err(refusal)),
             GroupAsk::Forget(_) => GroupAnswer::Forget(Err(refusal)),
+            GroupAsk::Beat { .. } => GroupAnswer::Beat(ConsumerHeartbeatResponse { result: Err(refusal.into()) }),
+            GroupAsk::DescribeConsumers(request) => {
+                let describe = |group_id| DescribedConsumers { group_id, result: Err(refusal.into()) };
+                GroupAnswer::DescribeConsumers(ConsumerDescribeResponse {
+                    groups: request.groups.into_iter().map(describe).collect(),
+                    authorized_operations: request.authorized_operations,
+                })
+            }
             GroupAsk::Fetch(wanted) => GroupAnswer::Fetch(wanted.groups.iter().map(|_| Err(refusal)).collect()),
             GroupAsk::List(_) => GroupAnswer::List(ListGroupsResponse { result: Err(refusal) }),
             GroupAsk::Describe(request) => {

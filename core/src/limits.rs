@@ -129,6 +129,10 @@ pub const GROUP_MEMBERS_BYTES_MAX: u64 = MIB;
 /// What the leader of one group assigns. Together with [`GROUP_MEMBERS_BYTES_MAX`] it must fit one command.
 pub const GROUP_ASSIGNMENT_BYTES_MAX: u64 = 512 * KIB;
 
+/// Partitions that one group of the consumer protocol is assigned; of topics beyond it nobody gets any. A change of
+/// targets names each up to three times, in 4 bytes: 384 KiB beside [`GROUP_MEMBERS_BYTES_MAX`].
+pub const CONSUMER_PARTITIONS_MAX: usize = 32_768;
+
 /// Ids of one group that were given to members and not used yet, until their session ends. Not counted as members; a
 /// client that asks for a new one each time it connects must not fill its group.
 pub const GROUP_PENDING_MAX: usize = 10_000;
@@ -287,5 +291,6 @@ const _: () = assert!(SEGMENT_FIRST_BYTES.is_multiple_of(JOURNAL_BLOCK_BYTES));
 const _: () = assert!(SPILL_BYTES_MIN < INLINE_HELD_BYTES_MAX);
 // Names of a group, its protocol and its leader are at most 32 KiB each.
 const _: () = assert!(GROUP_MEMBERS_BYTES_MAX + GROUP_ASSIGNMENT_BYTES_MAX + 256 * KIB < COMMAND_BYTES_MAX);
+const _: () = assert!(GROUP_MEMBERS_BYTES_MAX + 12 * CONSUMER_PARTITIONS_MAX as u64 + 256 * KIB < COMMAND_BYTES_MAX);
 const _: () = assert!(OFFSET_COMMIT_BYTES_MAX < COMMAND_BYTES_MAX);
 const _: () = assert!(UPLOADS_MAX as u64 <= PACK_WINDOW);

@@ -33,6 +33,7 @@ pub fn encode(envelope: &Envelope, out: &mut Vec<u8>) -> usize {
         Command::StoreGroup(_) => put::<stored::StoreGroupV1>(envelope, out),
         Command::RemoveGroup { .. } => put::<stored::RemoveGroupV1>(envelope, out),
         Command::CommitOffsets(_) => put::<stored::CommitOffsetsV1>(envelope, out),
+        Command::ChangeConsumers(_) => put::<stored::ChangeConsumersV1>(envelope, out),
         Command::RemoveOffsets { .. } => put::<stored::RemoveOffsetsV1>(envelope, out),
     }
     assert!(out.len() > start + frame::HEADER_BYTES);
@@ -67,6 +68,7 @@ pub fn decode(bytes: &[u8]) -> Result<(Envelope, usize), Corrupt> {
         stored::RemoveGroupV1::FRAME => get::<stored::RemoveGroupV1>(payload),
         stored::CommitOffsetsV1::FRAME => get::<stored::CommitOffsetsV1>(payload),
         stored::RemoveOffsetsV1::FRAME => get::<stored::RemoveOffsetsV1>(payload),
+        stored::ChangeConsumersV1::FRAME => get::<stored::ChangeConsumersV1>(payload),
         (kind, version) => Err(Corrupt::Unknown { kind, version }),
     }?;
     Ok((envelope, found.consumed))

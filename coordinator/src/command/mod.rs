@@ -15,11 +15,13 @@ use apus_core::ids::{BrokerId, Incarnation, Lsn, PackId, PartitionId, TopicId};
 use apus_core::message::Trim;
 
 mod codec;
+pub mod consumers;
 pub mod frame;
 pub mod group;
 mod stored;
 
 pub use codec::{decode, encode};
+pub use consumers::{ChangeConsumers, StoredConsumer, StoredConsumers};
 pub use frame::Corrupt;
 pub use group::{CommitOffsets, StoredGroup, StoredMember};
 
@@ -135,6 +137,8 @@ pub enum Command {
         /// Its name.
         id: Arc<str>,
     },
+    /// A group of the consumer protocol changed.
+    ChangeConsumers(Arc<ChangeConsumers>),
     /// A group came so far.
     CommitOffsets(CommitOffsets),
     /// A group forgets how far it came.

@@ -1,19 +1,27 @@
 //! What operators see of groups.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use apus_core::api::{DescribedGroup, DescribedMember, GROUP_TYPE, GroupDescription, GroupState, ListedGroup};
+use apus_core::api::{
+    CONSUMER_TYPE, ConsumerState, DescribedGroup, DescribedMember, GROUP_TYPE, GroupDescription, GroupState,
+    ListedGroup,
+};
 use apus_core::error::{Refusal, Refused};
 use bytes::Bytes;
 
 use super::group::Group;
 use crate::command::StoredGroup;
+use crate::consumers::state;
 use crate::ledger::Ledger;
 
 /// The states that a group which is there may be in.
 const STATES: [GroupState; 4] =
     [GroupState::Empty, GroupState::PreparingRebalance, GroupState::CompletingRebalance, GroupState::Stable];
+
+/// Those of a group of the consumer protocol.
+const CONSUMER_STATES: [ConsumerState; 4] =
+    [ConsumerState::Empty, ConsumerState::Assigning, ConsumerState::Reconciling, ConsumerState::Stable];
 
 pub(super) fn list(
     live: &BTreeMap<Arc<str>, Group>,
@@ -24,27 +32,39 @@ pub(super) fn list(
     let wanted = |filter: &[Arc<str>], name: &str| {
         filter.is_empty() || filter.iter().any(|word| word.eq_ignore_ascii_case(name))
     };
-    if !wanted(types, GROUP_TYPE) {
-        return Vec::new();
-    }
     // Compared once with what may be a million words, and not once a group.
-    let shown: Vec<GroupState> = STATES.into_iter().filter(|state| wanted(states, state.name())).collect();
-    let entry = |id: &Arc<str>, protocol_type: &Option<Arc<str>>, state| ListedGroup {
+    let names = STATES.map(GroupState::name).into_iter().chain(CONSUMER_STATES.map(ConsumerState::name));
+    let shown: BTreeSet<&str> = names.filter(|name| wanted(states, name)).collect();
+    let types = [GROUP_TYPE, CONSUMER_TYPE].into_iter().filter(|name| wanted(types, name)).collect::<Vec<_>>();
+    let entry = |id: &Arc<str>, protocol_type: &Option<Arc<str>>, state, group_type| ListedGroup {
         group_id: Arc::clone(id),
         protocol_type: protocol_type.clone().unwrap_or_default(),
         state,
+        group_type,
     };
     let silent = ledger.groups_behind(None).filter(|stored| !live.contains_key(&stored.id));
-    let silent = silent.map(|stored| entry(&stored.id, &stored.protocol_type, GroupState::Empty));
-    let lively = live.values().map(|group| entry(&group.id, &group.protocol_type, group.state));
-    let mut listed: Vec<ListedGroup> = silent.chain(lively).filter(|group| shown.contains(&group.state)).collect();
+    let silent = silent.map(|stored| match ledger.consumers(&stored.id) {
+        Some(consumers) => entry(&stored.id, &stored.protocol_type, state(consumers).name(), CONSUMER_TYPE),
+        None => entry(&stored.id, &stored.protocol_type, GroupState::Empty.name(), GROUP_TYPE),
+    });
+    let lively = live.values().map(|group| entry(&group.id, &group.protocol_type, group.state.name(), GROUP_TYPE));
+    let is_shown = |group: &ListedGroup| shown.contains(group.state) && types.contains(&group.group_type);
+    let mut listed: Vec<ListedGroup> = silent.chain(lively).filter(is_shown).collect();
     listed.sort_by(|earlier, later| earlier.group_id.cmp(&later.group_id));
     listed
 }
 
-pub(super) fn counts(live: &BTreeMap<Arc<str>, Group>, ledger: &Ledger) -> BTreeMap<&'static str, u64> {
+pub(super) fn counts(
+    live: &BTreeMap<Arc<str>, Group>,
+    consumers: &BTreeMap<&'static str, u64>,
+    ledger: &Ledger,
+) -> BTreeMap<&'static str, u64> {
     let mut counts: BTreeMap<&'static str, u64> = STATES.map(|state| (state.name(), 0)).into();
     let mut silent = ledger.group_count();
+    for (state, count) in consumers {
+        *counts.entry(state).or_default() += count;
+        silent -= count;
+    }
     for group in live.values() {
         *counts.entry(group.state.name()).or_default() += 1;
         silent -= u64::from(ledger.group(&group.id).is_some());
@@ -56,6 +76,9 @@ pub(super) fn counts(live: &BTreeMap<Arc<str>, Group>, ledger: &Ledger) -> BTree
 pub(super) fn describe(live: Option<&Group>, id: &Arc<str>, ledger: &Ledger) -> DescribedGroup {
     let result = match (live, ledger.group(id)) {
         (Some(group), _) => Ok(describe_live(group)),
+        (None, Some(_)) if ledger.consumers(id).is_some() => {
+            Err(Refused::new(Refusal::GroupIdNotFound, format!("Group {id} is not a classic group.")))
+        }
         (None, Some(stored)) => Ok(describe_empty(stored)),
         (None, None) => Err(Refused::new(Refusal::GroupIdNotFound, format!("Group {id} not found."))),
     };

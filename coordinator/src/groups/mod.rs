@@ -66,6 +66,11 @@ pub struct Groups {
     bytes: u64,
 }
 
+/// True where members of the consumer protocol are in a group.
+fn has_consumers(id: &str, ledger: &Ledger) -> bool {
+    ledger.consumers(id).is_some_and(|consumers| !consumers.members.is_empty())
+}
+
 /// A group as a step found it.
 struct Before {
     wake_at: Instant,
@@ -105,6 +110,9 @@ impl Groups {
         let allowed = moment.rules.session_ms_min..=moment.rules.session_ms_max;
         if !allowed.contains(&request.session_timeout_ms) {
             return Err(Refusal::InvalidSessionTimeout);
+        }
+        if has_consumers(&request.group_id, ledger) {
+            return Err(Refusal::InconsistentGroupProtocol);
         }
         if self.bytes >= limits::MEMBERSHIP_BYTES_MAX {
             return Err(Refusal::CoordinatorNotAvailable);
@@ -192,6 +200,9 @@ impl Groups {
     /// # Errors
     /// Where the group does not exist, or has members of which that is not known.
     pub fn forgets<'a>(&self, id: &str, ledger: &'a Ledger) -> Result<BTreeSet<&'a str>, Refusal> {
+        if let Some(consumers) = ledger.consumers(id).filter(|_| !self.live.contains_key(id)) {
+            return Ok(crate::consumers::describe::subscribed(consumers, ledger));
+        }
         let stored = ledger.group(id);
         let subscribed = stored.and_then(|stored| subscription::topics(stored)).unwrap_or_default();
         match (self.live.get(id), stored) {
@@ -218,6 +229,7 @@ impl Groups {
         match self.live.get(id) {
             Some(group) if group.state != GroupState::Empty => return Err(Refusal::NonEmptyGroup),
             Some(_) => self.release(id),
+            None if has_consumers(id, ledger) => return Err(Refusal::NonEmptyGroup),
             None if ledger.group(id).is_none() => return Err(Refusal::GroupIdNotFound),
             None => {}
         }
@@ -273,10 +285,10 @@ impl Groups {
         describe::list(&self.live, states, types, ledger)
     }
 
-    /// How many groups stand where, by Kafka's name of the state. Costs what is in memory, not what is stored.
+    /// How many groups stand where, by Kafka's name of the state, with those of the consumer protocol that have members. Costs what is in memory, not what is stored.
     #[must_use]
-    pub fn counts(&self, ledger: &Ledger) -> BTreeMap<&'static str, u64> {
-        describe::counts(&self.live, ledger)
+    pub fn counts(&self, consumers: &BTreeMap<&'static str, u64>, ledger: &Ledger) -> BTreeMap<&'static str, u64> {
+        describe::counts(&self.live, consumers, ledger)
     }
 
     /// What a group is.

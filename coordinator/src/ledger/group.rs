@@ -5,19 +5,28 @@ use std::sync::Arc;
 use apus_core::api::{GroupClient, GroupProtocol};
 use bytes::Bytes;
 
+use super::consumers::{put_consumers, take_consumers};
 use super::record::{Cursor, Record, hash, put_text};
 use crate::command::Corrupt;
+use crate::command::StoredConsumers;
 use crate::command::group::{StoredGroup, StoredMember};
+
+/// Bits of the first byte.
+const GONE: u8 = 1;
+const CONSUMERS: u8 = 2;
 
 /// A group.
 ///
-/// Stored: 1 byte that says whether it is gone; its name; generation (4); protocol type, protocol and leader, each 1
+/// Stored: 1 byte of two bits, 1 whether it is gone, 2 whether members of the consumer protocol follow (see
+/// [`consumers`](super::consumers)); its name; generation (4); protocol type, protocol and leader, each 1
 /// byte and, after 1, a text; 1 byte whether members left; the time (8); 4 bytes of how many members. Each of them: id;
 /// static name as above; client id and address; session and rebalance timeouts (4 each); 4 bytes of how many
 /// strategies, each a name and bytes with their length (4); the assignment likewise.
 #[derive(Clone, Debug)]
 pub(crate) struct Group {
     pub(crate) stored: Arc<StoredGroup>,
+    /// What it is as a group of the consumer protocol; then `stored` has no members.
+    pub(crate) consumers: Option<Arc<StoredConsumers>>,
     /// It was removed; it is there until its last offset is gone.
     pub(crate) gone: bool,
     hash: u64,
@@ -27,7 +36,26 @@ impl Group {
     pub(super) fn new(stored: Arc<StoredGroup>) -> Group {
         let mut bytes = Vec::new();
         put_group(&mut bytes, &stored);
-        Group { stored, gone: false, hash: hash(0, &bytes) }
+        Group { stored, consumers: None, gone: false, hash: hash(0, &bytes) }
+    }
+
+    pub(super) fn of_consumers(stored: Arc<StoredGroup>, consumers: Arc<StoredConsumers>) -> Group {
+        let mut bytes = Vec::new();
+        put_group(&mut bytes, &stored);
+        put_consumers(&mut bytes, &consumers);
+        Group { stored, consumers: Some(consumers), gone: false, hash: hash(0, &bytes) }
+    }
+
+    /// True where somebody is in it.
+    pub(super) fn is_inhabited(&self) -> bool {
+        let consumers = self.consumers.as_ref().is_some_and(|consumers| !consumers.members.is_empty());
+        consumers || !self.stored.members.is_empty()
+    }
+
+    /// The first byte.
+    fn bits(&self) -> u8 {
+        let consumers = if self.consumers.is_some() { CONSUMERS } else { 0 };
+        u8::from(self.gone) | consumers
     }
 }
 
@@ -36,21 +64,35 @@ impl Record for Group {
     const PAGE_ENTRIES: usize = 8;
 
     fn write(&self, out: &mut Vec<u8>) {
-        out.push(u8::from(self.gone));
+        out.push(self.bits());
         put_group(out, &self.stored);
+        if let Some(consumers) = &self.consumers {
+            put_consumers(out, consumers);
+        }
     }
 
     fn read(bytes: &mut Cursor<'_>) -> Result<Group, Corrupt> {
-        let gone = bytes.flag()?;
+        let bits = bytes.u8()?;
+        if bits > (GONE | CONSUMERS) {
+            return Err(Corrupt::Value("a flag"));
+        }
         let stored = take_group(bytes)?;
         if !stored.is_sound() {
             return Err(Corrupt::Value("a group that contradicts itself"));
         }
-        Ok(Group { gone, ..Group::new(Arc::new(stored)) })
+        let gone = bits & GONE != 0;
+        if bits & CONSUMERS == 0 {
+            return Ok(Group { gone, ..Group::new(Arc::new(stored)) });
+        }
+        let consumers = take_consumers(bytes)?;
+        if !consumers.is_sound() || !stored.members.is_empty() {
+            return Err(Corrupt::Value("a group that contradicts itself"));
+        }
+        Ok(Group { gone, ..Group::of_consumers(Arc::new(stored), Arc::new(consumers)) })
     }
 
     fn fingerprint(&self, out: &mut Vec<u8>) {
-        out.push(u8::from(self.gone));
+        out.push(self.bits());
         out.extend_from_slice(&self.hash.to_le_bytes());
     }
 }
@@ -110,14 +152,14 @@ fn take_group(bytes: &mut Cursor<'_>) -> Result<StoredGroup, Corrupt> {
     Ok(group)
 }
 
-fn put_option(out: &mut Vec<u8>, text: &Option<Arc<str>>) {
+pub(super) fn put_option(out: &mut Vec<u8>, text: &Option<Arc<str>>) {
     out.push(u8::from(text.is_some()));
     if let Some(text) = text {
         put_text(out, text);
     }
 }
 
-fn take_option(bytes: &mut Cursor<'_>) -> Result<Option<Arc<str>>, Corrupt> {
+pub(super) fn take_option(bytes: &mut Cursor<'_>) -> Result<Option<Arc<str>>, Corrupt> {
     if bytes.flag()? { bytes.text().map(Some) } else { Ok(None) }
 }
 

@@ -27,7 +27,7 @@ const SCATTERED_COST: usize = 8;
 pub(crate) struct Groups {
     pub(crate) table: Table<Group>,
     pub(crate) offsets: Shelf<Committed>,
-    by_name: BTreeMap<Arc<str>, u32>,
+    pub(super) by_name: BTreeMap<Arc<str>, u32>,
     /// Partition and group of every offset. Derived.
     by_partition: BTreeSet<(u32, u32)>,
     /// Bytes of what clients keep beside offsets. Derived.
@@ -83,7 +83,7 @@ impl Groups {
 
     fn remove(&mut self, lsn: Lsn, id: &str) -> Result<(), Refusal> {
         let number = *self.by_name.get(id).ok_or(Refusal::GroupIdNotFound)?;
-        if !self.table.get(number).expect("a name belongs to a group").stored.members.is_empty() {
+        if self.table.get(number).expect("a name belongs to a group").is_inhabited() {
             return Err(Refusal::NonEmptyGroup);
         }
         self.by_name.remove(id);
@@ -157,6 +157,8 @@ impl Groups {
         assert!(rebuilt.by_name == self.by_name && rebuilt.debts == self.debts, "names of groups");
         assert!(rebuilt.by_partition == self.by_partition && rebuilt.metadata_bytes == self.metadata_bytes, "offsets");
         assert!(self.table.iter().all(|(_, group)| group.stored.is_sound()), "a group contradicts itself");
+        let mut consumers = self.table.iter().filter_map(|(_, group)| Some((group, group.consumers.as_ref()?)));
+        assert!(consumers.all(|(group, consumers)| consumers.is_sound() && group.stored.members.is_empty()));
     }
 }
 

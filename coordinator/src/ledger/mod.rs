@@ -27,6 +27,7 @@ use crate::command::{Command, Envelope};
 pub(crate) mod brokers;
 mod check;
 mod commit;
+mod consumers;
 mod creation;
 pub(crate) mod extents;
 pub(crate) mod group;
@@ -199,6 +200,7 @@ impl Ledger {
             Command::ExpireProducers { before_ms } => Decision::Expired(self.expire_producers(*before_ms)),
             Command::StoreGroup(group) => Decision::GroupStored(self.store_group(group)),
             Command::RemoveGroup { id } => Decision::GroupRemoved(self.remove_group(id)),
+            Command::ChangeConsumers(change) => Decision::ConsumersChanged(self.change_consumers(change)),
             Command::CommitOffsets(commit) => Decision::OffsetsCommitted(self.commit_offsets(commit)),
             Command::RemoveOffsets { group, partitions } => {
                 Decision::OffsetsRemoved(self.remove_offsets(group, partitions))

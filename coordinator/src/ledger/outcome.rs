@@ -64,6 +64,8 @@ pub enum Decision {
     Expired(u64),
     /// The group is stored, or why not.
     GroupStored(Result<(), Refusal>),
+    /// The group stands so now, or why not.
+    ConsumersChanged(Result<(), Refusal>),
     /// The group is gone, or why not.
     GroupRemoved(Result<(), Refusal>),
     /// In the order of the offsets.

@@ -11,6 +11,7 @@ use apus_core::api::{
     DeleteGroupsRequest, DeleteGroupsResponse, DeletedGroup, DescribeGroupsResponse, HeartbeatResponse,
     JoinGroupRequest, JoinGroupResponse, LeaveGroupResponse, ListGroupsResponse, SyncGroupRequest, SyncGroupResponse,
 };
+use apus_core::config::Config;
 use apus_core::error::{Refusal, Refused};
 use apus_core::group_message::{ForgetOffsets, GroupAnswer, GroupAsk};
 use apus_core::ids::{CoreId, Ticket};
@@ -21,6 +22,7 @@ use apus_core::turn::Turn;
 use super::leader::Leader;
 use crate::command::group::{OFFSETS_MAX, protocols_bytes};
 use crate::command::{Command, StoredGroup};
+use crate::consumers::{self, Consumers};
 use crate::groups::{Asker, Groups, Moment, Rules, TITLE_BYTES_MAX};
 use crate::journal::{Claim, Room};
 use crate::ledger::Decision;
@@ -35,18 +37,26 @@ const ROOM_PAUSE_MS: u64 = 1_000;
 pub(crate) struct Membership {
     pub(crate) rules: Rules,
     pub(crate) groups: Groups,
+    pub(crate) consumer_rules: consumers::Rules,
+    pub(crate) consumers: Consumers,
     /// Timers wait for room until then.
     paused_until: Instant,
 }
 
 impl Membership {
     /// Nobody, until the ledger's groups are loaded.
-    pub(crate) fn new(rules: Rules) -> Membership {
-        Membership { rules, groups: Groups::default(), paused_until: Instant(0) }
+    pub(crate) fn new(node: &Config) -> Membership {
+        Membership {
+            rules: Rules::of(node),
+            groups: Groups::default(),
+            consumer_rules: consumers::Rules::of(node),
+            consumers: Consumers::default(),
+            paused_until: Instant(0),
+        }
     }
 
     pub(crate) fn deadline(&self) -> Instant {
-        self.groups.deadline().max(self.paused_until)
+        self.groups.deadline().min(self.consumers.deadline()).max(self.paused_until)
     }
 }
 
@@ -59,6 +69,8 @@ impl Leader {
     pub(crate) fn load_groups(&mut self, turn: &mut Turn) {
         let mut moment = moment(self.membership.rules, turn);
         self.membership.groups = Groups::load(&self.ledger, &mut moment);
+        let rules = &self.membership.consumer_rules;
+        self.membership.consumers = Consumers::load(&self.ledger, rules, turn.now);
     }
 
     /// Answers, now or later; hands the question back where it must wait for a segment.
@@ -98,6 +110,14 @@ impl Leader {
                 self.finish_step(&request.caller.group_id, said, turn);
                 let Err(refusal) = begun else { return None };
                 GroupAnswer::Sync(SyncGroupResponse { result: Err(refusal) })
+            }
+            GroupAsk::Beat { request, client } => match self.consumer_heartbeat(&request, &client, turn) {
+                Some(response) => GroupAnswer::Beat(response),
+                None => return Some(Box::new(GroupAsk::Beat { request, client })),
+            },
+            GroupAsk::DescribeConsumers(request) => GroupAnswer::DescribeConsumers(self.describe_consumers(&request)),
+            GroupAsk::Leave(request) if self.membership.consumers.is_live(&request.group_id) => {
+                GroupAnswer::Leave(LeaveGroupResponse { result: self.put_out_consumers(&request, turn) })
             }
             GroupAsk::Leave(request) => {
                 let mut moment = moment(rules, turn);
@@ -140,6 +160,8 @@ impl Leader {
             GroupAsk::Delete(request) => Some((delete_bytes(request), Claim::Upkeep)),
             GroupAsk::Forget(request) => Some((forget_bytes(request), Claim::Upkeep)),
             GroupAsk::Heartbeat(_)
+            | GroupAsk::Beat { .. }
+            | GroupAsk::DescribeConsumers(_)
             | GroupAsk::Commit(_)
             | GroupAsk::Fetch(_)
             | GroupAsk::List(_)
@@ -199,6 +221,14 @@ impl Leader {
                 self.membership.paused_until = turn.now.after_ms(ROOM_PAUSE_MS);
                 return;
             }
+            match self.expire_consumers(turn) {
+                Ok(true) => continue,
+                Ok(false) => {}
+                Err(_) => {
+                    self.membership.paused_until = turn.now.after_ms(ROOM_PAUSE_MS);
+                    return;
+                }
+            }
             let mut moment = moment(self.membership.rules, turn);
             let woken = self.membership.groups.wake(&mut moment);
             let said = std::mem::take(&mut moment.said);
@@ -209,7 +239,7 @@ impl Leader {
 }
 
 /// Each group once, where it stands first: a letter may stand for a thousand members.
-fn once(groups: &[Arc<str>]) -> impl Iterator<Item = &Arc<str>> {
+pub(super) fn once(groups: &[Arc<str>]) -> impl Iterator<Item = &Arc<str>> {
     let mut seen = BTreeSet::new();
     groups.iter().filter(move |id| seen.insert(*id))
 }

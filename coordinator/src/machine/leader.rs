@@ -25,7 +25,6 @@ use super::tickets::Tickets;
 use super::{CoordinatorConfig, CoordinatorEvent};
 use crate::boot::{Ready, cluster_text};
 use crate::command::{self, Command, Envelope};
-use crate::groups::Rules;
 use crate::journal::{Author, Claim, Completion, Journal, Room};
 use crate::ledger::{Ledger, Outcome};
 use crate::owner::Owner;
@@ -119,7 +118,6 @@ impl Leader {
         let started = Arc::clone(&config.node);
         let node = changed(&started, config.broker, &replayed.ledger, turn);
         let topics = replayed.ledger.topics().map(|record| (record.id, topic_of(record, &node))).collect();
-        let rules = Rules::of(&config.node);
         let first_id = replayed.ledger.producer_ids_end();
         Leader {
             cluster_id: cluster_text(cluster),
@@ -134,7 +132,7 @@ impl Leader {
             spill: Spill::new(config.broker, incarnation),
             publisher: Publisher::new(snapshot, replayed.bytes, turn.now),
             reaper: Reaper::new(incarnation, &config.node, turn.now),
-            membership: Membership::new(rules),
+            membership: Membership::new(&config.node),
             digested: 0,
             cut_bytes: replayed.tail.garbage_bytes,
             swap: None,
@@ -385,6 +383,7 @@ impl Leader {
         self.ledger.check();
         if self.phase == Phase::Serves {
             self.membership.groups.check(&self.ledger);
+            self.membership.consumers.check(&self.ledger);
         }
     }
 }

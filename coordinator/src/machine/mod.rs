@@ -29,6 +29,7 @@ mod alteration;
 mod asks;
 pub mod calls;
 mod commit;
+mod consumers;
 mod creation;
 mod gauges;
 mod groups;

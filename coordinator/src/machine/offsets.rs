@@ -16,6 +16,7 @@ use apus_core::turn::Turn;
 use super::leader::Leader;
 use crate::command::group::OFFSETS_MAX;
 use crate::command::{self, Command, Envelope};
+use crate::consumers::leave::speaks;
 use crate::groups::Moment;
 use crate::journal::{Claim, Room};
 use crate::ledger::Decision;
@@ -32,7 +33,10 @@ impl Leader {
     ) -> Result<Result<Vec<OffsetsCommitted>, Refusal>, CommitOffsets> {
         let (rules, wall_ms) = (self.membership.rules, turn.wall.0);
         let moment = Moment { now: turn.now, wall_ms, rng: turn.rng, rules, said: Vec::new() };
-        if let Err(refusal) = self.membership.groups.commits(&request.caller, &self.ledger, &moment) {
+        let caller = &request.caller;
+        let speaks = speaks(&caller.group_id, &caller.member_id, caller.generation, &self.ledger);
+        let allowed = speaks.unwrap_or_else(|| self.membership.groups.commits(caller, &self.ledger, &moment));
+        if let Err(refusal) = allowed {
             return Ok(Err(refusal));
         }
         let mut offsets = Vec::new();
@@ -116,7 +120,13 @@ impl Leader {
 
     /// How far groups have come. A group that does not exist has come nowhere; that is no error.
     pub(crate) fn fetch_offsets(&self, request: &FetchOffsets) -> Vec<Result<Vec<OffsetsFetched>, Refusal>> {
-        request.groups.iter().map(|wanted| Ok(self.fetch_group_offsets(wanted))).collect()
+        let fetch = |wanted: &FetchGroupOffsets| {
+            if let Some((member, epoch)) = wanted.member.as_ref().filter(|(id, epoch)| !id.is_empty() || *epoch >= 0) {
+                speaks(&wanted.group_id, member, *epoch, &self.ledger).unwrap_or(Ok(()))?;
+            }
+            Ok(self.fetch_group_offsets(wanted))
+        };
+        request.groups.iter().map(fetch).collect()
     }
 
     fn fetch_group_offsets(&self, wanted: &FetchGroupOffsets) -> Vec<OffsetsFetched> {

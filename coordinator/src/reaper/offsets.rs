@@ -11,6 +11,7 @@ use apus_core::time::Instant;
 use apus_core::turn::Turn;
 
 use crate::command::{Command, StoredGroup};
+use crate::consumers::describe::subscribed;
 use crate::groups::expiry::Verdict;
 use crate::journal::Claim;
 use crate::ledger::GroupPosition;
@@ -83,7 +84,8 @@ impl Leader {
         let now_ms = self.ledger.clock_ms().max(turn.wall.0);
         let state = self.membership.groups.state(&group.id);
         let rebalances = state.is_some_and(|state| !matches!(state, GroupState::Empty | GroupState::Stable));
-        let verdict = Verdict::of(group, rebalances);
+        let consumers = self.ledger.consumers(&group.id).map(|consumers| subscribed(consumers, &self.ledger));
+        let verdict = consumers.map_or_else(|| Verdict::of(group, rebalances), Verdict::SinceCommit);
         let mut positions = self.ledger.group_positions(&group.id, from);
         let looked_at: Vec<(PartitionId, GroupPosition)> = positions.by_ref().take(count_max).collect();
         let next = positions.next().map(|(partition, _)| partition);
@@ -97,7 +99,9 @@ impl Leader {
             let remove = Command::RemoveOffsets { group: Arc::clone(&group.id), partitions };
             let _ = self.submit(remove, Claim::Upkeep, turn);
         }
-        let deserted = group.members.is_empty() && !self.membership.groups.is_live(&group.id);
+        let deserted = group.members.is_empty()
+            && !self.membership.groups.is_live(&group.id)
+            && !self.membership.consumers.is_live(&group.id);
         if next.is_none() && deserted && self.ledger.group_positions(&group.id, PartitionId(0)).next().is_none() {
             let _ = self.submit(Command::RemoveGroup { id: Arc::clone(&group.id) }, Claim::Upkeep, turn);
         }

@@ -266,7 +266,7 @@ pub const GROUP_TYPE: &str = "classic";
 pub struct ListGroupsRequest {
     /// Only these states, in any case of letters; all where empty.
     pub states: Vec<Arc<str>>,
-    /// Only these types ([`GROUP_TYPE`]), in any case of letters; all where empty.
+    /// Only these types ([`GROUP_TYPE`], [`CONSUMER_TYPE`](super::CONSUMER_TYPE)), in any case of letters; all where empty.
     pub types: Vec<Arc<str>>,
 }
 
@@ -277,15 +277,17 @@ pub struct ListGroupsResponse {
     pub result: Result<Vec<ListedGroup>, Refusal>,
 }
 
-/// A group in a list. Its type is [`GROUP_TYPE`].
+/// A group in a list.
 #[derive(Clone, Debug)]
 pub struct ListedGroup {
     /// Its id.
     pub group_id: Arc<str>,
     /// Its protocol type, or empty.
     pub protocol_type: Arc<str>,
-    /// Where it stands.
-    pub state: GroupState,
+    /// Where it stands, in Kafka's own text.
+    pub state: &'static str,
+    /// [`GROUP_TYPE`] or [`CONSUMER_TYPE`](super::CONSUMER_TYPE).
+    pub group_type: &'static str,
 }
 
 /// What are these groups?

@@ -9,6 +9,7 @@ use crate::ids::TopicId;
 mod admin;
 mod cluster;
 mod configs;
+mod consumers;
 mod fetch;
 mod group_offsets;
 mod groups;
@@ -27,6 +28,7 @@ mod topics;
 pub use admin::*;
 pub use cluster::*;
 pub use configs::*;
+pub use consumers::*;
 pub use fetch::*;
 pub use group_offsets::*;
 pub use groups::*;
@@ -90,6 +92,8 @@ pub enum Request {
     ListGroups(ListGroupsRequest),
     DeleteGroups(DeleteGroupsRequest),
     OffsetDelete(OffsetDeleteRequest),
+    ConsumerGroupHeartbeat(ConsumerHeartbeatRequest),
+    ConsumerGroupDescribe(ConsumerDescribeRequest),
     CreatePartitions(CreatePartitionsRequest),
     DescribeTopicPartitions(DescribeTopicPartitionsRequest),
     DeleteRecords(DeleteRecordsRequest),
@@ -122,6 +126,8 @@ pub enum Response {
     ListGroups(ListGroupsResponse),
     DeleteGroups(DeleteGroupsResponse),
     OffsetDelete(OffsetDeleteResponse),
+    ConsumerGroupHeartbeat(ConsumerHeartbeatResponse),
+    ConsumerGroupDescribe(ConsumerDescribeResponse),
     CreatePartitions(CreatePartitionsResponse),
     DescribeTopicPartitions(DescribeTopicPartitionsResponse),
     DeleteRecords(DeleteRecordsResponse),

@@ -50,6 +50,8 @@ impl Response {
                 Ok(topics) => bare(topics.iter().flat_map(|topic| &topic.partitions).map(|(_, result)| result), tell),
                 Err(refusal) => tell(*refusal),
             },
+            Response::ConsumerGroupHeartbeat(answer) => explained([&answer.result].into_iter(), tell),
+            Response::ConsumerGroupDescribe(answer) => explained(answer.groups.iter().map(|one| &one.result), tell),
             Response::CreatePartitions(answer) => explained(answer.topics.iter().map(|(_, result)| result), tell),
             Response::DescribeTopicPartitions(answer) => {
                 answer.topics.iter().filter_map(|topic| topic.refusal).for_each(tell);

@@ -106,6 +106,14 @@ pub struct Config {
     pub group_session_ms_max: i32,
     /// `group.max.size`: members of a group.
     pub group_members_max: usize,
+    /// `group.consumer.session.timeout.ms`: milliseconds of silence after which a member of the consumer protocol is out.
+    pub group_consumer_session_ms: u64,
+    /// `group.consumer.heartbeat.interval.ms`: how often it is told to beat.
+    pub group_consumer_interval_ms: i32,
+    /// `group.consumer.max.size`: members of a group of the consumer protocol.
+    pub group_consumer_members_max: usize,
+    /// `group.consumer.assignors`: what they may choose from.
+    pub group_consumer_assignors: Vec<String>,
     /// `offset.metadata.max.bytes`: bytes that a client may keep beside an offset.
     pub offset_metadata_bytes_max: usize,
     /// `offsets.retention.minutes`, in milliseconds.
@@ -194,6 +202,10 @@ impl Config {
             group_session_ms_min: settings.small("group.min.session.timeout.ms"),
             group_session_ms_max: settings.small("group.max.session.timeout.ms"),
             group_members_max: settings.small("group.max.size"),
+            group_consumer_session_ms: settings.bytes("group.consumer.session.timeout.ms"),
+            group_consumer_interval_ms: settings.small("group.consumer.heartbeat.interval.ms"),
+            group_consumer_members_max: settings.small("group.consumer.max.size"),
+            group_consumer_assignors: settings.list("group.consumer.assignors").unwrap_or_default(),
             offset_metadata_bytes_max: settings.small("offset.metadata.max.bytes"),
             offsets_retention_ms: settings.number("offsets.retention.minutes").saturating_mul(60_000),
             offsets_check_ms: settings.bytes("offsets.retention.check.interval.ms"),

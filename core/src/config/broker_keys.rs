@@ -246,6 +246,33 @@ const GROUPS: &[Key] = &[
         .preset("2147483647")
         .unit("members")
         .check(Check::AtLeast(1)),
+    Key::new(
+        "group.consumer.session.timeout.ms",
+        Kind::Int,
+        "Silence after which a member of the consumer protocol is out.",
+    )
+    .preset("45000")
+    .unit("ms")
+    .check(Check::AtLeast(1)),
+    Key::new(
+        "group.consumer.heartbeat.interval.ms",
+        Kind::Int,
+        "How often members of the consumer protocol are told to beat.",
+    )
+    .preset("5000")
+    .unit("ms")
+    .check(Check::AtLeast(1)),
+    Key::new("group.consumer.max.size", Kind::Int, "Members of a group of the consumer protocol.")
+        .preset("2147483647")
+        .unit("members")
+        .check(Check::AtLeast(1)),
+    Key::new(
+        "group.consumer.assignors",
+        Kind::List,
+        "What members of the consumer protocol may choose from; the first serves whoever does not.",
+    )
+    .preset("uniform,range")
+    .check(Check::ListOf(&["uniform", "range"])),
     Key::new("offset.metadata.max.bytes", Kind::Int, "Bytes that a client may keep beside an offset that it commits.")
         .preset("4096")
         .unit("bytes")

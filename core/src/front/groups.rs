@@ -11,8 +11,8 @@ use std::sync::Arc;
 use super::group_offsets::{Committing, Fetching};
 use super::{Front, RequestId};
 use crate::api::{
-    Context, CoordinatorKind, FindCoordinatorRequest, FindCoordinatorResponse, FoundCoordinator, GroupClient,
-    JoinGroupRequest, JoinGroupResponse, Response, SyncGroupRequest, SyncGroupResponse,
+    ConsumerHeartbeatRequest, Context, CoordinatorKind, FindCoordinatorRequest, FindCoordinatorResponse,
+    FoundCoordinator, GroupClient, JoinGroupRequest, JoinGroupResponse, Response, SyncGroupRequest, SyncGroupResponse,
 };
 use crate::error::{Refusal, Refused};
 use crate::group_message::{GroupAnswer, GroupAsk};
@@ -108,6 +108,17 @@ impl Front {
         self.ask_group(id, waiting, GroupAsk::Join { request, client }, turn);
     }
 
+    pub(super) fn consumer_heartbeat(
+        &mut self,
+        id: RequestId,
+        context: &Arc<Context>,
+        request: ConsumerHeartbeatRequest,
+        turn: &mut Turn<'_>,
+    ) {
+        let client = GroupClient { id: Arc::clone(&context.client_id), host: Arc::clone(&context.host) };
+        self.ask_group(id, Waiting::Whole, GroupAsk::Beat { request: Box::new(request), client }, turn);
+    }
+
     pub(super) fn sync_group(&mut self, id: RequestId, request: SyncGroupRequest, turn: &mut Turn<'_>) {
         let named = request.protocol_type.is_some() && request.protocol_name.is_some();
         if request.protocol_required && !named {
@@ -138,6 +149,8 @@ impl Front {
             (GroupAnswer::Commit(result), Waiting::Commit(committing)) => {
                 Response::OffsetCommit(committing.finish(result))
             }
+            (GroupAnswer::Beat(response), Waiting::Whole) => Response::ConsumerGroupHeartbeat(response),
+            (GroupAnswer::DescribeConsumers(response), Waiting::Whole) => Response::ConsumerGroupDescribe(response),
             (GroupAnswer::Forget(result), Waiting::Forget(forgetting)) => {
                 Response::OffsetDelete(forgetting.forgotten(result))
             }

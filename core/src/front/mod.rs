@@ -160,6 +160,10 @@ impl Front {
             Request::ListGroups(request) => self.ask_group(id, Waiting::Whole, GroupAsk::List(request), turn),
             Request::DeleteGroups(request) => self.ask_group(id, Waiting::Whole, GroupAsk::Delete(request), turn),
             Request::OffsetDelete(request) => self.offset_delete(id, request, turn),
+            Request::ConsumerGroupHeartbeat(request) => self.consumer_heartbeat(id, context, request, turn),
+            Request::ConsumerGroupDescribe(request) => {
+                self.ask_group(id, Waiting::Whole, GroupAsk::DescribeConsumers(request), turn);
+            }
             Request::CreatePartitions(request) => self.create_partitions(id, request, turn),
             Request::DescribeTopicPartitions(request) => self.describe_topic_partitions(id, &request),
             Request::DeleteRecords(request) => self.delete_records(id, request, turn),

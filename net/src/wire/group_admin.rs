@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use apus_core::api::{
     DeleteGroupsRequest, DeleteGroupsResponse, DescribeGroupsRequest, DescribeGroupsResponse, DescribedGroup,
-    DescribedMember, GROUP_TYPE, GroupState, ListGroupsRequest, ListGroupsResponse,
+    DescribedMember, GroupState, ListGroupsRequest, ListGroupsResponse,
 };
 use apus_core::error::Refusal;
 
@@ -83,8 +83,8 @@ pub(super) fn list_response(response: &ListGroupsResponse) -> schema::ListGroups
     let groups = response.result.iter().flatten().map(|group| schema::ListedGroup {
         group_id: &group.group_id,
         protocol_type: &group.protocol_type,
-        group_state: group.state.name(),
-        group_type: GROUP_TYPE,
+        group_state: group.state,
+        group_type: group.group_type,
     });
     let error_code = code(response.result.as_ref().err().copied());
     schema::ListGroupsResponse { throttle_time_ms: 0, error_code, groups: groups.collect() }

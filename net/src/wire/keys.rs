@@ -1,10 +1,10 @@
 //! The APIs that are served, in one table: dispatch, headers and ApiVersions all read it.
 
 use super::schema::{
-    Message, alter_configs, api_versions, cluster, config_resources, configs, coordinator, delete_records,
-    describe_producers, elections, features, fetch, group_admin, group_offsets, groups, leader_epoch, list_offsets,
-    log_dirs, metadata, partitions, produce, producer_id, quorum::request as quorum_request, reassignments,
-    replace_configs, topics,
+    Message, alter_configs, api_versions, cluster, config_resources, configs, consumer_describe, consumer_groups,
+    coordinator, delete_records, describe_producers, elections, features, fetch, group_admin, group_offsets, groups,
+    leader_epoch, list_offsets, log_dirs, metadata, partitions, produce, producer_id,
+    quorum::request as quorum_request, reassignments, replace_configs, topics,
 };
 use super::versions::{Format, Versions};
 
@@ -65,6 +65,8 @@ served! {
     UpdateFeatures: features::UpdateFeaturesRequest "0-2" shown "0-2";
     DescribeCluster: cluster::DescribeClusterRequest "0-2" shown "0-2";
     DescribeProducers: describe_producers::DescribeProducersRequest "0" shown "0";
+    ConsumerGroupHeartbeat: consumer_groups::ConsumerGroupHeartbeatRequest "0-1" shown "0-1";
+    ConsumerGroupDescribe: consumer_describe::ConsumerGroupDescribeRequest "0-1" shown "0-1";
     ListConfigResources: config_resources::ListConfigResourcesRequest "0-1" shown "0-1";
     DescribeTopicPartitions: partitions::DescribeTopicPartitionsRequest "0" shown "0";
 }

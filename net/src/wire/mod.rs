@@ -25,6 +25,7 @@ pub mod writer;
 
 mod alter_configs;
 mod configs;
+mod consumer_groups;
 mod delete_records;
 mod fetch;
 mod group_admin;

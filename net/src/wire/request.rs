@@ -9,8 +9,8 @@ use super::reader::Malformed;
 use super::schema::api_versions::ApiVersionsRequest;
 use super::schema::{Message, cluster, reassignments};
 use super::{
-    alter_configs, configs, delete_records, fetch, group_admin, group_offsets, groups, logs, metadata, offsets,
-    partitions, produce, producer_id, quorum, replicas, topics,
+    alter_configs, configs, consumer_groups, delete_records, fetch, group_admin, group_offsets, groups, logs, metadata,
+    offsets, partitions, produce, producer_id, quorum, replicas, topics,
 };
 
 /// What a frame asks for, and of whom.
@@ -61,6 +61,12 @@ fn decode_body<'a>(header: &RequestHeader<'_>, body: &'a [u8], frame: &Bytes) ->
         ApiKey::ListGroups => Request::ListGroups(group_admin::list_request(&Message::read(body, version)?)),
         ApiKey::DeleteGroups => Request::DeleteGroups(group_admin::delete_request(&Message::read(body, version)?)),
         ApiKey::OffsetDelete => Request::OffsetDelete(group_offsets::delete_request(Message::read(body, version)?)),
+        ApiKey::ConsumerGroupHeartbeat => {
+            Request::ConsumerGroupHeartbeat(consumer_groups::heartbeat_request(Message::read(body, version)?, version))
+        }
+        ApiKey::ConsumerGroupDescribe => {
+            Request::ConsumerGroupDescribe(consumer_groups::describe_request(&Message::read(body, version)?))
+        }
         ApiKey::CreateTopics => Request::CreateTopics(topics::create_request(Message::read(body, version)?)),
         ApiKey::DeleteTopics => Request::DeleteTopics(topics::delete_request(Message::read(body, version)?, version)),
         ApiKey::InitProducerId => Request::InitProducerId(producer_id::request(&Message::read(body, version)?)),

@@ -7,8 +7,8 @@ use super::keys::ApiKey;
 use super::schema::Message;
 use super::writer::{Frame, Writer};
 use super::{
-    alter_configs, configs, delete_records, fetch, group_admin, group_offsets, groups, logs, metadata, offsets,
-    partitions, produce, producer_id, quorum, replicas, topics,
+    alter_configs, configs, consumer_groups, delete_records, fetch, group_admin, group_offsets, groups, logs, metadata,
+    offsets, partitions, produce, producer_id, quorum, replicas, topics,
 };
 
 /// Bytes for an answer, or none.
@@ -72,6 +72,12 @@ pub fn encode_response(writer: &mut Writer, version: i16, correlation: i32, resp
         Response::ListGroups(answer) => reply.write(ApiKey::ListGroups, &group_admin::list_response(answer)),
         Response::DeleteGroups(answer) => reply.write(ApiKey::DeleteGroups, &group_admin::delete_response(answer)),
         Response::OffsetDelete(answer) => reply.write(ApiKey::OffsetDelete, &group_offsets::delete_response(answer)),
+        Response::ConsumerGroupHeartbeat(answer) => {
+            reply.write(ApiKey::ConsumerGroupHeartbeat, &consumer_groups::heartbeat_response(answer));
+        }
+        Response::ConsumerGroupDescribe(answer) => {
+            reply.write(ApiKey::ConsumerGroupDescribe, &consumer_groups::describe_response(answer));
+        }
         Response::DeleteRecords(answer) => reply.write(ApiKey::DeleteRecords, &delete_records::response(answer)),
         Response::CreatePartitions(answer) => {
             reply.write(ApiKey::CreatePartitions, &partitions::create_response(answer));

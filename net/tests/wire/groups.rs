@@ -7,7 +7,7 @@ use apus_core::error::{Refusal, Refused};
 use apus_core::ids::{BrokerId, Uuid};
 use apus_net::wire::client::decode_response;
 use apus_net::wire::encode_response;
-use apus_net::wire::schema::{coordinator, group_admin, group_offsets, groups};
+use apus_net::wire::schema::{consumer_describe, consumer_groups, coordinator, group_admin, group_offsets, groups};
 use apus_net::wire::writer::Writer;
 use bytes::Bytes;
 
@@ -206,7 +206,8 @@ fn a_group_that_is_not_there_was_dead_once() {
 
 #[test]
 fn groups_are_listed_and_deleted() {
-    let listed = ListedGroup { group_id: text("g"), protocol_type: text("consumer"), state: GroupState::Empty };
+    let listed =
+        ListedGroup { group_id: text("g"), protocol_type: text("consumer"), state: "Empty", group_type: "classic" };
     let listed = Response::ListGroups(ListGroupsResponse { result: Ok(vec![listed]) });
     let refused = Response::ListGroups(ListGroupsResponse { result: Err(Refusal::CoordinatorLoadInProgress) });
     for version in 0..=5 {
@@ -363,4 +364,83 @@ fn offsets_are_deleted_by_name() {
     answer!(group_offsets::OffsetDeleteResponse, 0, &refused, |answer| {
         assert_eq!((answer.error_code, answer.topics.len()), (68, 0));
     });
+}
+
+#[test]
+fn members_of_the_consumer_protocol_beat_and_are_shown() {
+    let partitions = vec![consumer_groups::TopicPartitions { topic_id: ID, partitions: vec![1, 2] }];
+    for version in 0..=1 {
+        let message = consumer_groups::ConsumerGroupHeartbeatRequest {
+            group_id: "g",
+            member_id: "m",
+            member_epoch: 3,
+            rebalance_timeout_ms: if version == 0 { -1 } else { 5 },
+            subscribed_topic_regex: (version >= 1).then_some("a.*"),
+            topic_partitions: Some(partitions.clone()),
+            ..Default::default()
+        };
+        let request = expect!(ConsumerGroupHeartbeat, asked(version, &message));
+        assert_eq!((request.member_id_required, request.regex.is_some()), (version >= 1, version >= 1));
+        assert_eq!((request.rebalance_timeout_ms.is_some(), request.topics), (version >= 1, None));
+        assert_eq!(request.owned, Some(vec![(ID, vec![1, 2])]));
+        let beat =
+            ConsumerBeat { member_id: text("m"), member_epoch: 4, interval_ms: 7, assignment: request.owned.clone() };
+        let response = Response::ConsumerGroupHeartbeat(ConsumerHeartbeatResponse { result: Ok(beat) });
+        answer!(consumer_groups::ConsumerGroupHeartbeatResponse, version, &response, |answer| {
+            assert_eq!((answer.error_code, answer.member_id, answer.heartbeat_interval_ms), (0, Some("m"), 7));
+            assert_eq!(answer.assignment.as_ref().expect("told").topic_partitions[0].partitions, [1, 2]);
+        });
+        let refused = Err(Refused::new(Refusal::FencedMemberEpoch, "too old"));
+        let response = Response::ConsumerGroupHeartbeat(ConsumerHeartbeatResponse { result: refused });
+        answer!(consumer_groups::ConsumerGroupHeartbeatResponse, version, &response, |answer| {
+            assert_eq!(
+                (answer.error_code, answer.error_message, answer.assignment.is_some()),
+                (110, Some("too old"), false)
+            );
+        });
+    }
+    let named = vec![NamedPartitions { topic: ID, name: text("a"), partitions: vec![1] }];
+    let member = DescribedConsumer {
+        member_id: text("m"),
+        instance_id: None,
+        rack_id: None,
+        member_epoch: 4,
+        client: GroupClient { id: text("me"), host: text("/127.0.0.1") },
+        topics: vec![text("a")],
+        regex: None,
+        assigned: named.clone(),
+        target: named,
+    };
+    let found = ConsumersDescription {
+        state: ConsumerState::Reconciling,
+        epoch: 5,
+        assignment_epoch: 4,
+        assignor: text("uniform"),
+        members: vec![member],
+    };
+    let missing = Refused::new(Refusal::GroupIdNotFound, "Group b not found.");
+    let groups = vec![
+        DescribedConsumers { group_id: text("a"), result: Ok(found) },
+        DescribedConsumers { group_id: text("b"), result: Err(missing) },
+    ];
+    for version in 0..=1 {
+        let message = consumer_describe::ConsumerGroupDescribeRequest {
+            group_ids: vec!["a"],
+            include_authorized_operations: true,
+        };
+        assert!(expect!(ConsumerGroupDescribe, asked(version, &message)).authorized_operations);
+        let answer = ConsumerDescribeResponse { groups: groups.clone(), authorized_operations: true };
+        answer!(
+            consumer_describe::ConsumerGroupDescribeResponse,
+            version,
+            &Response::ConsumerGroupDescribe(answer),
+            |answer| {
+                let [found, missing] = &answer.groups[..] else { panic!("{answer:?}") };
+                assert_eq!((found.group_state, found.group_epoch, found.assignment_epoch), ("Reconciling", 5, 4));
+                assert_eq!(found.members[0].target_assignment.topic_partitions[0].topic_name, "a");
+                assert_eq!(found.members[0].member_type, if version >= 1 { 1 } else { -1 });
+                assert_eq!((missing.error_code, missing.error_message), (69, Some("Group b not found.")));
+            }
+        );
+    }
 }

@@ -26,6 +26,7 @@ use super::{Command, Envelope};
 
 mod broker;
 mod bytes;
+mod consumers;
 mod group;
 mod life;
 mod resource;
@@ -33,6 +34,7 @@ mod topic;
 
 pub(super) use broker::ConfigureBrokerV1;
 pub(super) use bytes::{AbandonV1, CommitV1, ObjectsDeletedV1, RehomeV1, TrimV1};
+pub(super) use consumers::ChangeConsumersV1;
 pub(super) use group::{CommitOffsetsV1, RemoveGroupV1, RemoveOffsetsV1, StoreGroupV1};
 pub(super) use life::{BeginV1, CloseLivesV1, DigestV1, ExpireProducersV1, ReserveProducerIdsV1};
 pub(super) use resource::ConfigureResourceV1;

@@ -19,6 +19,8 @@ pub mod api_versions;
 pub mod cluster;
 pub mod config_resources;
 pub mod configs;
+pub mod consumer_describe;
+pub mod consumer_groups;
 pub mod coordinator;
 pub mod delete_records;
 pub mod describe_producers;
@@ -154,4 +156,8 @@ pub const MESSAGES: &[Entry] = entries! {
     config_resources::ListConfigResourcesResponse,
     group_offsets::OffsetDeleteRequest,
     group_offsets::OffsetDeleteResponse,
+    consumer_groups::ConsumerGroupHeartbeatRequest,
+    consumer_groups::ConsumerGroupHeartbeatResponse,
+    consumer_describe::ConsumerGroupDescribeRequest,
+    consumer_describe::ConsumerGroupDescribeResponse,
 };

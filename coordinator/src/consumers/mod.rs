@@ -1,0 +1,201 @@
+//! Groups of the consumer protocol (KIP-848): the coordinator assigns, and members reconcile one by one.
+//!
+//! What a group is stands in the ledger, whole: epochs, members, targets, and who holds what. A heartbeat is a function of
+//! that ([`heartbeat`]); what it changes is one command, and its answer leaves when that is durable. One that changes
+//! nothing writes nothing. Here is only what is not durable: when members were heard, and until when they may take to give
+//! partitions back; after a start both begin anew.
+//!
+//! Invariants:
+//! - Nobody is told of a partition that another one holds: the ledger refuses such a change, so neither a mistake here nor
+//!   a crash lets two own one.
+//! - Epochs of a group only rise, as long as it exists; a member's epoch is at most the targets'.
+//! - A group in memory is exactly one with members in the ledger, each with its own timers; one timer a group is in order.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use apus_core::api::ConsumerState;
+use apus_core::time::Instant;
+
+use crate::command::consumers::{AWAY, ChangeConsumers, StoredConsumers};
+use crate::ledger::Ledger;
+
+pub(crate) mod assign;
+pub(crate) mod describe;
+pub(crate) mod heartbeat;
+pub(crate) mod leave;
+mod reconcile;
+mod rules;
+mod topics;
+
+pub use rules::Rules;
+
+/// A group whose topics changed is looked at anew this often at most: patterns cost a look at every name.
+const LOOK_MS: u64 = 1_000;
+
+/// When a member was heard.
+#[derive(Clone, Copy, Debug)]
+struct Presence {
+    /// When its silence has lasted too long.
+    session_at: Instant,
+    /// When it has taken too long to give partitions back.
+    revoke_at: Instant,
+}
+
+impl Presence {
+    fn at(self) -> Instant {
+        self.session_at.min(self.revoke_at)
+    }
+}
+
+/// A group with members.
+#[derive(Debug)]
+struct Live {
+    members: BTreeMap<Arc<str>, Presence>,
+    /// No member is due before this.
+    wake_at: Instant,
+    /// The topics as they were when it was looked at last.
+    topics_mark: u64,
+    look_at: Instant,
+}
+
+/// All groups with members.
+#[derive(Debug, Default)]
+pub struct Consumers {
+    live: BTreeMap<Arc<str>, Live>,
+    timers: BTreeSet<(Instant, Arc<str>)>,
+}
+
+impl Consumers {
+    /// The groups of a ledger; everyone's silence begins now.
+    #[must_use]
+    pub fn load(ledger: &Ledger, rules: &Rules, now: Instant) -> Consumers {
+        let mut consumers = Consumers::default();
+        for stored in ledger.groups_behind(None) {
+            let Some(group) = ledger.consumers(&stored.id).filter(|group| !group.members.is_empty()) else { continue };
+            for member in group.members.values() {
+                let revokes = !member.revoking.is_empty();
+                let revokes_ms = revokes.then(|| u64::try_from(member.rebalance_timeout_ms).unwrap_or(0));
+                consumers.heard(&stored.id, &member.id, revokes_ms, rules, now);
+            }
+        }
+        consumers
+    }
+
+    /// A member was heard; it gives partitions back, and may take so long.
+    pub(crate) fn heard(
+        &mut self,
+        id: &Arc<str>,
+        member: &Arc<str>,
+        revokes_ms: Option<u64>,
+        rules: &Rules,
+        now: Instant,
+    ) {
+        let new = || Live { members: BTreeMap::new(), wake_at: Instant::NEVER, topics_mark: 0, look_at: now };
+        let live = self.live.entry(Arc::clone(id)).or_insert_with(new);
+        let session_at = now.after_ms(rules.session_ms);
+        let begun = live.members.get(member).map_or(Instant::NEVER, |presence| presence.revoke_at);
+        let revoke_at = revokes_ms.map_or(Instant::NEVER, |most_ms| begun.min(now.after_ms(most_ms)));
+        let presence = Presence { session_at, revoke_at };
+        live.members.insert(Arc::clone(member), presence);
+        if presence.at() < live.wake_at {
+            self.timers.remove(&(live.wake_at, Arc::clone(id)));
+            live.wake_at = presence.at();
+            self.timers.insert((live.wake_at, Arc::clone(id)));
+        }
+    }
+
+    /// Members are gone.
+    pub(crate) fn gone(&mut self, id: &str, members: &[Arc<str>]) {
+        let Some(live) = self.live.get_mut(id) else { return };
+        live.members.retain(|member, _| !members.contains(member));
+        if live.members.is_empty() {
+            self.forget(id);
+        }
+    }
+
+    /// Nobody is in it.
+    fn forget(&mut self, id: &str) {
+        if let Some((id, live)) = self.live.remove_entry(id) {
+            self.timers.remove(&(live.wake_at, id));
+        }
+    }
+
+    /// Whether topics changed since a group was looked at, and it is time to look again.
+    pub(crate) fn topics_changed(&self, id: &str, ledger: &Ledger, now: Instant) -> bool {
+        self.live.get(id).is_some_and(|live| live.topics_mark != ledger.topics_mark() && live.look_at <= now)
+    }
+
+    /// A group was looked at.
+    pub(crate) fn looked(&mut self, id: &str, ledger: &Ledger, now: Instant) {
+        if let Some(live) = self.live.get_mut(id) {
+            (live.topics_mark, live.look_at) = (ledger.topics_mark(), now.after_ms(LOOK_MS));
+        }
+    }
+
+    /// True where somebody is in it.
+    #[must_use]
+    pub fn is_live(&self, id: &str) -> bool {
+        self.live.contains_key(id)
+    }
+
+    /// When it wants to be woken.
+    #[must_use]
+    pub fn deadline(&self) -> Instant {
+        self.timers.first().map_or(Instant::NEVER, |(at, _)| *at)
+    }
+
+    /// The group that is due first, and what time does to it. [`Consumers::settled`] is to follow where that is stored.
+    pub(crate) fn due(&self, ledger: &Ledger, now: Instant) -> Option<(Arc<str>, Option<ChangeConsumers>)> {
+        let (_, id) = self.timers.first().filter(|(at, _)| *at <= now)?;
+        let due = self.live[id].members.iter().filter(|(_, presence)| presence.at() <= now);
+        let due: Vec<Arc<str>> = due.map(|(member, _)| Arc::clone(member)).collect();
+        let group = ledger.consumers(id).expect("a group in memory is stored");
+        Some((Arc::clone(id), (!due.is_empty()).then(|| leave::without(group, id, due))))
+    }
+
+    /// What was due is done: these are gone, and the group sleeps until the next one may be due.
+    pub(crate) fn settled(&mut self, id: &Arc<str>, left: &[Arc<str>]) {
+        self.gone(id, left);
+        let Some(live) = self.live.get_mut(id) else { return };
+        self.timers.remove(&(live.wake_at, Arc::clone(id)));
+        live.wake_at = live.members.values().map(|presence| presence.at()).min().unwrap_or(Instant::NEVER);
+        self.timers.insert((live.wake_at, Arc::clone(id)));
+    }
+
+    /// How many groups with members stand where.
+    pub(crate) fn counts(&self, ledger: &Ledger) -> BTreeMap<&'static str, u64> {
+        let mut counts = BTreeMap::new();
+        for group in self.live.keys().filter_map(|id| ledger.consumers(id)) {
+            *counts.entry(state(group).name()).or_default() += 1;
+        }
+        counts
+    }
+
+    /// The whole-state invariant.
+    pub fn check(&self, ledger: &Ledger) {
+        assert!(self.timers.len() == self.live.len());
+        for (id, live) in &self.live {
+            let group = ledger.consumers(id).expect("a group in memory is stored");
+            assert!(group.members.keys().eq(live.members.keys()), "members of {id}");
+            assert!(live.members.values().all(|presence| presence.at() >= live.wake_at), "a timer would be missed");
+            assert!(self.timers.contains(&(live.wake_at, Arc::clone(id))));
+        }
+        let stored = ledger.groups_behind(None).filter_map(|stored| ledger.consumers(&stored.id));
+        let inhabited = stored.filter(|group| !group.members.is_empty()).count();
+        assert!(inhabited == self.live.len(), "a group with members is in memory");
+    }
+}
+
+/// Where a group stands.
+pub(crate) fn state(group: &StoredConsumers) -> ConsumerState {
+    if group.members.is_empty() {
+        ConsumerState::Empty
+    } else if group.epoch > group.target_epoch {
+        ConsumerState::Assigning
+    } else if group.members.values().all(|member| member.epoch != AWAY && member.is_settled(group.target_epoch)) {
+        ConsumerState::Stable
+    } else {
+        ConsumerState::Reconciling
+    }
+}

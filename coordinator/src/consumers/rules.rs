@@ -1,0 +1,42 @@
+//! What a broker's settings say about groups of the consumer protocol.
+
+use apus_core::config::Config;
+
+use super::assign::Assignor;
+
+/// The settings, under the names of their keys.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rules {
+    /// `group.consumer.session.timeout.ms`: silence after which a member is out.
+    pub session_ms: u64,
+    /// `group.consumer.heartbeat.interval.ms`: what members are told.
+    pub interval_ms: i32,
+    /// `group.consumer.max.size`: members of a group.
+    pub members_max: usize,
+    /// `group.consumer.assignors`: the first one serves whoever has no preference.
+    pub assignors: [Option<Assignor>; 2],
+}
+
+impl Rules {
+    /// Those of a broker.
+    #[must_use]
+    pub fn of(node: &Config) -> Rules {
+        let mut assignors = node.group_consumer_assignors.iter().filter_map(|name| Assignor::of(name));
+        Rules {
+            session_ms: node.group_consumer_session_ms,
+            interval_ms: node.group_consumer_interval_ms,
+            members_max: node.group_consumer_members_max,
+            assignors: [assignors.next(), assignors.next()],
+        }
+    }
+
+    /// The assignor of this name, if members may have it.
+    pub(super) fn assignor(&self, name: &str) -> Option<Assignor> {
+        self.assignors.into_iter().flatten().find(|assignor| assignor.name() == name)
+    }
+
+    /// The names of all that there are.
+    pub(super) fn names(&self) -> String {
+        self.assignors.into_iter().flatten().map(Assignor::name).collect::<Vec<_>>().join(", ")
+    }
+}
