@@ -9,7 +9,8 @@ use std::sync::Arc;
 
 use apus_core::api::{
     DeleteGroupsRequest, DeleteGroupsResponse, DeletedGroup, DescribeGroupsResponse, HeartbeatResponse,
-    JoinGroupRequest, JoinGroupResponse, LeaveGroupResponse, ListGroupsResponse, SyncGroupRequest, SyncGroupResponse,
+    JoinGroupRequest, JoinGroupResponse, LeaveGroupRequest, LeaveGroupResponse, ListGroupsResponse, SyncGroupRequest,
+    SyncGroupResponse,
 };
 use apus_core::config::Config;
 use apus_core::error::{Refusal, Refused};
@@ -116,16 +117,7 @@ impl Leader {
                 None => return Some(Box::new(GroupAsk::Beat { request, client })),
             },
             GroupAsk::DescribeConsumers(request) => GroupAnswer::DescribeConsumers(self.describe_consumers(&request)),
-            GroupAsk::Leave(request) if self.membership.consumers.is_live(&request.group_id) => {
-                GroupAnswer::Leave(LeaveGroupResponse { result: self.put_out_consumers(&request, turn) })
-            }
-            GroupAsk::Leave(request) => {
-                let mut moment = moment(rules, turn);
-                let result = groups.leave(&request, &mut moment);
-                let said = std::mem::take(&mut moment.said);
-                self.finish_step(&request.group_id, said, turn);
-                GroupAnswer::Leave(LeaveGroupResponse { result })
-            }
+            GroupAsk::Leave(request) => GroupAnswer::Leave(self.leave_group(&request, turn)),
             GroupAsk::Heartbeat(request) => {
                 let result = groups.heartbeat(&request.caller, &moment(rules, turn));
                 GroupAnswer::Heartbeat(HeartbeatResponse { result })
@@ -148,6 +140,18 @@ impl Leader {
         };
         self.say_group(asker, answer, turn);
         None
+    }
+
+    /// Members leave, or an operator puts them out.
+    fn leave_group(&mut self, request: &LeaveGroupRequest, turn: &mut Turn) -> LeaveGroupResponse {
+        if self.membership.consumers.is_live(&request.group_id) {
+            return LeaveGroupResponse { result: self.put_out_consumers(request, turn) };
+        }
+        let mut moment = moment(self.membership.rules, turn);
+        let result = self.membership.groups.leave(request, &mut moment);
+        let said = std::mem::take(&mut moment.said);
+        self.finish_step(&request.group_id, said, turn);
+        LeaveGroupResponse { result }
     }
 
     /// What may have to be stored because of a question, at most; a commit knows that itself.

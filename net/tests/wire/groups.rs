@@ -367,7 +367,7 @@ fn offsets_are_deleted_by_name() {
 }
 
 #[test]
-fn members_of_the_consumer_protocol_beat_and_are_shown() {
+fn members_of_the_consumer_protocol_beat() {
     let partitions = vec![consumer_groups::TopicPartitions { topic_id: ID, partitions: vec![1, 2] }];
     for version in 0..=1 {
         let message = consumer_groups::ConsumerGroupHeartbeatRequest {
@@ -399,6 +399,10 @@ fn members_of_the_consumer_protocol_beat_and_are_shown() {
             );
         });
     }
+}
+
+#[test]
+fn groups_of_the_consumer_protocol_are_shown() {
     let named = vec![NamedPartitions { topic: ID, name: text("a"), partitions: vec![1] }];
     let member = DescribedConsumer {
         member_id: text("m"),
