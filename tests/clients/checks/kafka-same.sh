@@ -33,9 +33,9 @@ step() {
     tool "$@" >"$WORK/out" 2>&1 || status=$?
     {
         sed -E -e '/^\s+at |^\s*\.\.\. [0-9]+ more|^\[main\] INFO /d' \
-            -e "s/127\.0\.0\.1:$PORT/BOOTSTRAP/g; s/\b$PORT\b/PORT/g; s#$WORK#WORK#g" \
+            -e "s/127\.0\.0\.1:$PORT/BOOTSTRAP/g; s/\b$PORT\b/PORT/g; s#$WORK/(kafka\.data|apus\.data/store)#LOGS#g; s#$WORK#WORK#g" \
             -e 's/TopicId: [A-Za-z0-9_-]{22}/TopicId: ID/g; s/\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b/UUID/g' \
-            -e 's/[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9:.,]+Z?/TIME/g' -e 's/[[:space:]]+$//' -e 's/[ \t]+/ /g' "$WORK/out"
+            -e 's/[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9:.,]+Z?/TIME/g' -e 's/((ClusterId|HighWatermark|Epoch): ).*/\1N/' -e 's/[[:space:]]+$//' -e 's/[ \t]+/ /g' "$WORK/out"
         echo "status $status"
     } >"$OUT/$name"
 }
@@ -111,9 +111,26 @@ groups() {
     printf 'birds,0,20\nbirds,1,100\n' >"$WORK/reset.csv"
     step reset-from-file kafka-consumer-groups "${reset[@]}" --from-file "$WORK/reset.csv" --execute
     step groups-describe-reset kafka-consumer-groups --describe --group readers
+    step groups-delete-offsets kafka-consumer-groups --delete-offsets --group readers --topic birds:4
+    step groups-delete-offsets-missing kafka-consumer-groups --delete-offsets --group nobody --topic birds
     step groups-delete-missing kafka-consumer-groups --delete --group nobody
     step groups-delete kafka-consumer-groups --delete --group readers
     step groups-list-deleted kafka-consumer-groups --list
+}
+
+operate() {
+    step features-describe kafka-features describe
+    step quorum-status kafka-metadata-quorum describe --status
+    step leader-election kafka-leader-election --election-type preferred --topic birds --partition 0
+    step leader-election-missing kafka-leader-election --election-type preferred --topic worms --partition 0
+    step reassign-list kafka-reassign-partitions --list
+    printf '{"version":1,"partitions":[{"topic":"birds","partition":0,"replicas":[1]}]}' >"$WORK/moves.json"
+    step reassign-execute kafka-reassign-partitions --reassignment-json-file "$WORK/moves.json" --execute
+    step reassign-verify kafka-reassign-partitions --reassignment-json-file "$WORK/moves.json" --verify
+    step metrics-alter kafka-client-metrics --alter --name all --metrics org.apache.kafka.producer. --interval 60000
+    step metrics-list kafka-client-metrics --list
+    step metrics-describe kafka-client-metrics --describe --name all
+    step metrics-delete kafka-client-metrics --delete --name all
 }
 
 goodbye() {
@@ -134,6 +151,7 @@ against() {
     offsets
     configs
     groups
+    operate
     goodbye
     broker_stop
 }
