@@ -6,6 +6,7 @@
 
 mod golden_commands;
 mod golden_files;
+mod golden_samples;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -15,6 +16,7 @@ use apus_coordinator::ledger::{Decision, Ledger};
 use apus_core::error::Refusal;
 use apus_core::ids::{BrokerId, Incarnation, Lsn, PartitionId, Uuid};
 use golden_commands::{File, break_commands, command_is_read, ledger_is_read, of_command, of_ledger};
+use golden_samples::{Samples, apply, enveloped};
 
 const ORDERS: Uuid = Uuid([7; 16]);
 
@@ -34,7 +36,7 @@ fn configs(retention_ms: &str) -> BTreeMap<String, String> {
 }
 
 /// In an order that makes sense to a ledger: the topic grows behind another one, so its partitions lie apart.
-fn samples() -> Vec<(Option<&'static str>, Envelope)> {
+fn samples() -> Samples {
     let commands = [
         (None, Command::Begin { incarnation: Incarnation(1), nonce: 5 }),
         (None, create(ORDERS, "orders", 2)),
@@ -46,7 +48,7 @@ fn samples() -> Vec<(Option<&'static str>, Envelope)> {
 }
 
 /// What comes behind them.
-fn broker_samples() -> Vec<(Option<&'static str>, Envelope)> {
+fn broker_samples() -> Samples {
     let configure = |broker: Option<i32>, retention_ms: &str| Command::ConfigureBroker {
         broker: broker.map(BrokerId),
         configs: [("log.retention.ms".to_owned(), retention_ms.to_owned())].into(),
@@ -58,28 +60,14 @@ fn broker_samples() -> Vec<(Option<&'static str>, Envelope)> {
     enveloped(commands, 1_700_000_001_000)
 }
 
-fn enveloped<const N: usize>(
-    commands: [(Option<&'static str>, Command); N],
-    mut wall_ms: i64,
-) -> Vec<(Option<&'static str>, Envelope)> {
-    let envelope = |(name, command)| {
-        wall_ms += 1;
-        (name, Envelope { level: 1, principal: Arc::from("User:ANONYMOUS"), wall_ms, command })
-    };
-    commands.into_iter().map(envelope).collect()
-}
-
 /// A state without settings of brokers, and one with them.
 fn ledgers() -> [(&'static str, Ledger); 2] {
     let mut ledger = Ledger::new();
-    let mut apply = |samples: Vec<(Option<&str>, Envelope)>| {
-        for (_, envelope) in samples {
-            ledger.apply(ledger.lsn().next(), &envelope);
-            ledger.check();
-        }
+    let mut behind = |samples| {
+        apply(&mut ledger, samples);
         ledger.clone()
     };
-    [("snapshot-grown-v1", apply(samples())), ("snapshot-brokers-v1", apply(broker_samples()))]
+    [("snapshot-grown-v1", behind(samples())), ("snapshot-brokers-v1", behind(broker_samples()))]
 }
 
 fn ledger() -> Ledger {

@@ -4,6 +4,7 @@
 
 mod golden_commands;
 mod golden_files;
+mod golden_samples;
 
 use std::sync::Arc;
 
@@ -13,6 +14,7 @@ use apus_core::api::GroupClient;
 use apus_core::error::Refusal;
 use apus_core::ids::{Incarnation, Lsn, PartitionId, Uuid};
 use golden_commands::{File, break_commands, command_is_read, ledger_is_read, of_command, of_ledger};
+use golden_samples::{Samples, apply, enveloped};
 
 fn member(id: &str, assigned: &[u32], revoking: &[u32], target: &[u32]) -> Arc<StoredConsumer> {
     let list = |list: &[u32]| list.iter().copied().map(PartitionId).collect();
@@ -45,7 +47,7 @@ fn change(left: &[&str], members: Vec<Arc<StoredConsumer>>) -> ChangeConsumers {
     }
 }
 
-fn samples() -> Vec<(Option<&'static str>, Envelope)> {
+fn samples() -> Samples {
     let topic = CreateTopic {
         id: Uuid([7; 16]),
         name: Arc::from("orders"),
@@ -60,20 +62,12 @@ fn samples() -> Vec<(Option<&'static str>, Envelope)> {
         (None, Command::CreateTopic(topic)),
         (Some("change-consumers-v1"), Command::ChangeConsumers(Arc::new(change(&["zero"], members)))),
     ];
-    let mut wall_ms = 1_700_000_000_000;
-    let envelope = |(name, command)| {
-        wall_ms += 1;
-        (name, Envelope { level: 1, principal: Arc::from("User:ANONYMOUS"), wall_ms, command })
-    };
-    commands.into_iter().map(envelope).collect()
+    enveloped(commands, 1_700_000_000_000)
 }
 
 fn ledger() -> Ledger {
     let mut ledger = Ledger::new();
-    for (_, envelope) in samples() {
-        ledger.apply(ledger.lsn().next(), &envelope);
-        ledger.check();
-    }
+    apply(&mut ledger, samples());
     ledger
 }
 

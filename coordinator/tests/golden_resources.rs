@@ -5,6 +5,7 @@
 
 mod golden_commands;
 mod golden_files;
+mod golden_samples;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -14,13 +15,14 @@ use apus_coordinator::ledger::{Decision, Ledger};
 use apus_core::config::ResourceKind;
 use apus_core::ids::{Incarnation, Lsn};
 use golden_commands::{File, break_commands, command_is_read, ledger_is_read, of_command, of_ledger};
+use golden_samples::{Samples, apply, enveloped};
 
 fn configure(kind: ResourceKind, name: &str, configs: &[(&str, &str)]) -> Command {
     let configs = configs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
     Command::ConfigureResource { kind, name: Arc::from(name), configs }
 }
 
-fn samples() -> Vec<(Option<&'static str>, Envelope)> {
+fn samples() -> Samples {
     let group = configure(ResourceKind::Group, "watchers", &[("consumer.session.timeout.ms", "50000")]);
     let metrics = [("interval.ms", "1000"), ("metrics", "org.apache.kafka.consumer.,org.apache.kafka.producer.")];
     let commands = [
@@ -28,20 +30,12 @@ fn samples() -> Vec<(Option<&'static str>, Envelope)> {
         (Some("configure-resource-v1"), group),
         (Some("configure-client-metrics-v1"), configure(ResourceKind::ClientMetrics, "all", &metrics)),
     ];
-    let mut wall_ms = 1_700_000_000_000;
-    let envelope = |(name, command)| {
-        wall_ms += 1;
-        (name, Envelope { level: 1, principal: Arc::from("User:ANONYMOUS"), wall_ms, command })
-    };
-    commands.into_iter().map(envelope).collect()
+    enveloped(commands, 1_700_000_000_000)
 }
 
 fn ledger() -> Ledger {
     let mut ledger = Ledger::new();
-    for (_, envelope) in samples() {
-        ledger.apply(ledger.lsn().next(), &envelope);
-        ledger.check();
-    }
+    apply(&mut ledger, samples());
     ledger
 }
 
