@@ -146,6 +146,19 @@ fn settings_of_brokers_come_and_go() {
 }
 
 #[test]
+fn partitions_that_lie_apart_are_found_both_ways() {
+    let ledger = ledger();
+    let topic = ledger.topic(ORDERS).expect("it was made");
+    let partitions: Vec<PartitionId> = topic.partition_ids().collect();
+    assert_eq!(partitions.len(), 4);
+    for (index, partition) in partitions.into_iter().enumerate() {
+        let index = index as i32;
+        assert_eq!((topic.partition_at(index), topic.index_of(partition)), (Some(partition), Some(index)));
+    }
+    assert_eq!([-1, 4, i32::MAX].map(|index| topic.partition_at(index)), [None; 3]);
+}
+
+#[test]
 fn a_topic_that_grew_goes_with_all_of_its_partitions() {
     let mut ledger = ledger();
     let delete = Envelope::internal(0, Command::DeleteTopic { id: ORDERS });

@@ -342,8 +342,7 @@ pub(super) fn resolve(owned: &TopicPartitions, ledger: &Ledger) -> Owned {
     for (id, indexes) in owned {
         let record = ledger.topic(*id);
         for index in indexes {
-            let found =
-                record.zip(usize::try_from(*index).ok()).and_then(|(record, index)| record.partition_ids().nth(index));
+            let found = record.and_then(|record| record.partition_at(*index));
             partitions.extend(found);
             unknown |= found.is_none();
         }

@@ -86,6 +86,19 @@ impl TopicRecord {
         self.spans().flat_map(|span| span.first..span.first + span.partitions).map(PartitionId)
     }
 
+    /// The number of a partition, by Kafka's index of it.
+    #[must_use]
+    pub fn partition_at(&self, index: i32) -> Option<PartitionId> {
+        let mut rest = u32::try_from(index).ok()?;
+        for span in self.spans() {
+            if rest < span.partitions {
+                return Some(PartitionId(span.first + rest));
+            }
+            rest -= span.partitions;
+        }
+        None
+    }
+
     /// Kafka's index of a partition, by its number.
     #[must_use]
     pub fn index_of(&self, partition: PartitionId) -> Option<i32> {
