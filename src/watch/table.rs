@@ -95,6 +95,7 @@ pub const METRICS: &[Metric] = &[
     gauge("apus_fetch_parked", &["core"], "Fetches that wait for bytes to come."),
     gauge("apus_fetch_reading", &["core"], "Fetches whose bytes are being located or read."),
     gauge("apus_fetch_sessions", &["core"], "Fetch sessions."),
+    counter("apus_fetch_looks", &[], "Partitions that a fetch looked at to see whether it can be answered."),
     counter("apus_fetch_hot_extents", &[], "Extents that were answered from the hot tier."),
     counter("apus_fetch_cold_blocks", &[], "Blocks that had to be asked of cache or store."),
     gauge("apus_fetch_cold_blocks_under_way", &["core"], "Blocks that are on their way."),

@@ -192,6 +192,7 @@ const COUNTERS: &[(&str, Count)] = &[
     ("apus_produce_batches", |count| count.produce_batches),
     ("apus_flushes_failed", |count| count.flushes_failed),
     ("apus_flush_bytes", |count| count.flush_bytes),
+    ("apus_fetch_looks", |count| count.fetch_looks),
     ("apus_fetch_hot_extents", |count| count.fetch_hot_extents),
     ("apus_fetch_cold_blocks", |count| count.fetch_cold_blocks),
     ("apus_journal_groups", |count| count.journal_groups),

@@ -103,7 +103,6 @@ impl Fetch {
 /// What a look at the active items found.
 #[derive(Default)]
 struct Survey {
-    unknown: bool,
     refused: bool,
     readable: Vec<(ItemIndex, PartitionId, i64, i32)>,
 }
@@ -181,15 +180,16 @@ impl Front {
     fn evaluate(&mut self, key: FetchKey, turn: &mut Turn<'_>) {
         let Some(mut fetch) = self.fetch.fetches.remove(&key) else { return };
         assert!(matches!(fetch.phase, Phase::Waiting), "only a waiting fetch is looked at");
-        let (survey, added, watch) = {
-            let subscription = subscription_of(&mut self.fetch.sessions, fetch.session, &mut fetch.own);
-            let (survey, added) = survey(subscription, &self.catalog);
-            (survey, added, subscription.watch)
-        };
+        let subscription = subscription_of(&mut self.fetch.sessions, fetch.session, &mut fetch.own);
+        let (mut survey, mut added) = (Survey::default(), Vec::new());
+        if subscription.heard() {
+            (survey, added) = survey_of(subscription, &self.catalog, &mut turn.count.fetch_looks);
+        }
+        let (watch, heard) = (subscription.watch, subscription.heard());
         self.watch(watch, added, turn);
         let over = turn.now >= fetch.deadline || survey.refused;
         let enough = fetch.gathered >= fetch.bytes_min;
-        if survey.unknown || (!over && (survey.readable.is_empty() || !enough)) {
+        if !heard || (!over && (survey.readable.is_empty() || !enough)) {
             self.fetch.fetches.insert(key, fetch);
         } else if survey.readable.is_empty() {
             fetch.leave(&mut turn.count.fetch.park, turn.now);
@@ -327,24 +327,25 @@ impl Front {
     pub(super) fn fetch_advanced(&mut self, advances: &[Advance], turn: &mut Turn<'_>) {
         let mut moved = BTreeSet::new();
         for advance in advances {
-            let key = match self.fetch.watches.get(&advance.watch) {
+            let (key, session) = match self.fetch.watches.get(&advance.watch) {
                 None => continue, // It was given up in the meantime.
-                Some(Owner::Fetch(key)) => Some(*key),
-                Some(Owner::Session(session)) => {
-                    let subscription = self.fetch.sessions.get_mut(*session).expect("a watch has its session");
-                    subscription.advance(advance);
-                    self.fetch.under_way.get(session).copied()
-                }
+                Some(Owner::Fetch(key)) => (Some(*key), None),
+                Some(Owner::Session(session)) => (self.fetch.under_way.get(session).copied(), Some(*session)),
             };
-            let Some(fetch) = key.and_then(|key| self.fetch.fetches.get_mut(&key)) else { continue };
-            if let Some(own) = &mut fetch.own {
-                own.advance(advance);
-            }
+            let mut fetch = key.and_then(|key| self.fetch.fetches.get_mut(&key));
+            let subscription = match session {
+                Some(session) => self.fetch.sessions.get_mut(session),
+                None => fetch.as_mut().and_then(|fetch| fetch.own.as_mut()),
+            };
+            let Some(subscription) = subscription else { continue };
+            subscription.advance(advance);
+            let heard = subscription.heard();
+            let Some(fetch) = fetch else { continue };
             // The first word of a tail, and the last, are worth a look whatever was asked for.
             let bytes = if advance.bytes == 0 { u64::MAX } else { advance.bytes };
             fetch.arrived = fetch.arrived.saturating_add(bytes);
             fetch.gathered = fetch.gathered.saturating_add(bytes);
-            if matches!(fetch.phase, Phase::Waiting) {
+            if heard && matches!(fetch.phase, Phase::Waiting) {
                 moved.extend(key);
             }
         }
@@ -404,18 +405,19 @@ fn subscription_of<'a>(
     }
 }
 
-/// Looks at the active items: what can be read, what is refused, what is not known yet. Partitions that were not there
+/// Looks at the active items: what can be read, what is refused. Partitions that were not there
 /// before are looked for again; returned are those that are to be watched from now on.
-fn survey(subscription: &mut Subscription, catalog: &Catalog) -> (Survey, Vec<PartitionId>) {
+fn survey_of(subscription: &mut Subscription, catalog: &Catalog, looks: &mut u64) -> (Survey, Vec<PartitionId>) {
     let mut survey = Survey::default();
     let mut added = Vec::new();
     for index in subscription.active() {
+        *looks += 1;
         added.extend(subscription.resolve(index, catalog));
         let item = subscription.item(index);
         let (wanted, told) = ((item.offset, item.bytes_max), item.told);
         match (item.refusal(), item.partition, item.bounds) {
             (Some(_), ..) | (None, None, _) => survey.refused = true,
-            (None, Some(_), None) => survey.unknown = true,
+            (None, Some(_), None) => {} // Its tail will speak.
             (None, Some(partition), Some(bounds)) if bounds.high_watermark != wanted.0 => {
                 survey.readable.push((index, partition, wanted.0, wanted.1));
             }
@@ -425,3 +427,6 @@ fn survey(subscription: &mut Subscription, catalog: &Catalog) -> (Survey, Vec<Pa
     }
     (survey, added)
 }
+
+#[cfg(test)]
+mod tests;
