@@ -48,7 +48,10 @@ pub(crate) fn send(socket: RawFd, slices: &[IoSlice<'_>]) -> io::Result<usize> {
 }
 
 /// Lets the socket count as readable only from so many bytes on; 1 is the rule.
-pub(crate) fn set_receive_low_watermark(socket: RawFd, bytes: usize) -> io::Result<()> {
+///
+/// # Errors
+/// The system's.
+pub fn set_receive_low_watermark(socket: RawFd, bytes: usize) -> io::Result<()> {
     let value = libc::c_int::try_from(bytes).unwrap_or(libc::c_int::MAX);
     let length = libc::socklen_t::try_from(size_of_val(&value)).expect("an int is short");
     // SAFETY: the option is an int, and the kernel reads exactly that.

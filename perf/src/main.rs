@@ -2,6 +2,7 @@
 
 mod bucket;
 mod compare;
+mod control;
 mod load;
 mod systems;
 
@@ -28,6 +29,8 @@ enum Verb {
     Bucket(bucket::BucketArguments),
     /// Run the same load against several brokers in turn
     Compare(compare::CompareArguments),
+    /// Measure what this machine takes for each thing that no broker can leave out
+    Control(control::ControlArguments),
 }
 
 fn main() -> ExitCode {
@@ -35,6 +38,7 @@ fn main() -> ExitCode {
         Verb::Load(arguments) => load::main(&arguments),
         Verb::Bucket(arguments) => bucket::run(&arguments).map(|()| ExitCode::SUCCESS),
         Verb::Compare(arguments) => compare::run(&arguments),
+        Verb::Control(arguments) => control::run(&arguments).map(|()| ExitCode::SUCCESS),
     };
     match ended {
         Ok(code) => code,
