@@ -13,6 +13,7 @@ use super::extents::{OFFSET_MAX, Packed};
 use super::outcome::{Accepted, Answer, Decision};
 use super::producers::{Judgement, Producer, judge};
 use super::removal::Removed;
+use super::shelf::Spot;
 use super::windows::Slot;
 use super::{Ledger, Partition};
 use crate::command::{Commit, CommitEntry};
@@ -70,7 +71,8 @@ impl Ledger {
             return Err(Refusal::InvalidRequest);
         }
         let key = facts.sequence.map(|sequence| (batch.partition.0, sequence.producer.0));
-        let known = key.and_then(|key| self.producers.get(key));
+        let spot = key.and_then(|key| self.producers.spot(key));
+        let known = spot.map(|spot| self.producers.at(spot));
         if let Some(sequence) = &facts.sequence {
             match judge(known, sequence, facts.offsets) {
                 Judgement::Accept => {}
@@ -91,7 +93,7 @@ impl Ledger {
         }
         let base_offset = growth.open.map_or(partition.high_watermark, |open| open.extent.end);
         self.grow(growth, batch, base_offset)?;
-        self.remember(batch, base_offset);
+        self.remember(batch, base_offset, spot);
         let log_start_offset = partition.log_start_offset;
         Ok(Accepted { base_offset, log_start_offset, duplicate: false, timestamp_max: facts.timestamp_max })
     }
@@ -146,19 +148,18 @@ impl Ledger {
         growth.placed.push(placed);
     }
 
-    fn remember(&mut self, batch: &CommitEntry, base_offset: i64) {
+    fn remember(&mut self, batch: &CommitEntry, base_offset: i64, spot: Option<Spot>) {
         let Some(sequence) = &batch.facts.sequence else {
             return;
         };
         let (lsn, now_ms) = (self.scalars.lsn, self.scalars.clock_ms);
         let (offsets, timestamp_max) = (batch.facts.offsets, batch.facts.timestamp_max);
-        let key = (batch.partition.0, sequence.producer.0);
         let change = |producer: &mut Producer| {
             producer.remember(sequence, offsets, base_offset, timestamp_max);
             producer.last_ms = now_ms;
         };
-        if self.producers.get(key).is_some() {
-            self.producers.update(lsn, key, change);
+        if let Some(spot) = spot {
+            self.producers.update(lsn, spot, change);
         } else {
             let mut producer = Producer::new(batch.partition.0, sequence);
             change(&mut producer);

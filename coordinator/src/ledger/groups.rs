@@ -94,13 +94,14 @@ impl Groups {
 
     fn put(&mut self, lsn: Lsn, committed: Committed) -> Result<(), Refusal> {
         let key = committed.key();
-        let known = self.offsets.get(key).map(Committed::metadata_bytes);
-        let metadata_bytes = self.metadata_bytes - known.unwrap_or(0) + committed.metadata_bytes();
+        let spot = self.offsets.spot(key);
+        let known_bytes = spot.map_or(0, |spot| self.offsets.at(spot).metadata_bytes());
+        let metadata_bytes = self.metadata_bytes - known_bytes + committed.metadata_bytes();
         if metadata_bytes > limits::OFFSET_METADATA_BYTES_MAX {
             return Err(Refusal::OffsetMetadataTooLarge);
         }
-        if known.is_some() {
-            self.offsets.update(lsn, key, |entry| *entry = committed);
+        if let Some(spot) = spot {
+            self.offsets.update(lsn, spot, |entry| *entry = committed);
         } else if self.offsets.count() < limits::GROUP_OFFSETS_MAX {
             self.by_partition.insert((committed.partition, committed.group));
             self.offsets.insert(lsn, committed);

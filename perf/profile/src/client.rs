@@ -172,6 +172,9 @@ pub struct Consumer {
     /// The positions that the session does not know.
     changed: Vec<i32>,
     session: (i32, i32),
+    bytes_max: i32,
+    /// Where each partition ends, for one that begins again there.
+    end: Option<i64>,
     /// Batches that were read.
     pub batches: u64,
 }
@@ -181,10 +184,22 @@ impl Consumer {
     #[must_use]
     pub fn new(topic: Uuid, partitions: &[i32]) -> Consumer {
         let positions = partitions.iter().map(|index| (*index, 0)).collect();
-        Consumer { topic, positions, changed: partitions.to_vec(), session: (0, 0), batches: 0 }
+        let (session, bytes_max) = ((0, 0), 50 << 20);
+        Consumer { topic, positions, changed: partitions.to_vec(), session, bytes_max, end: None, batches: 0 }
+    }
+
+    /// One that reads again from the start when it has read all of every partition, in answers of so many bytes.
+    #[cfg(test)]
+    #[must_use]
+    pub fn round_and_round(self, end: i64, bytes_max: i32) -> Consumer {
+        Consumer { end: Some(end), bytes_max, ..self }
     }
 
     fn ask(&mut self) -> Bytes {
+        if self.end.is_some_and(|end| self.positions.values().all(|position| *position >= end)) {
+            self.positions.values_mut().for_each(|position| *position = 0);
+            self.changed = self.positions.keys().copied().collect();
+        }
         let wanted = |partition: i32| FetchPartition {
             partition,
             fetch_offset: self.positions[&partition],
@@ -197,7 +212,7 @@ impl Consumer {
         let message = FetchRequest {
             max_wait_ms: 500,
             min_bytes: 1,
-            max_bytes: 50 << 20,
+            max_bytes: self.bytes_max,
             session_id: self.session.0,
             session_epoch: self.session.1,
             topics,

@@ -62,6 +62,14 @@ pub fn create_topic(line: &mut impl Line, name: &str, partitions: i32) -> Uuid {
     let frame = line.call(request(7, &creation));
     let created: CreateTopicsResponse<'_> = answer(&frame, 7);
     assert!(created.topics.iter().all(|topic| topic.error_code == 0), "{:?}", created.topics);
+    topic_id(line, name)
+}
+
+/// Which topic has this name.
+///
+/// # Panics
+/// Where there is none.
+pub fn topic_id(line: &mut impl Line, name: &str) -> Uuid {
     let wanted = MetadataRequestTopic { topic_id: Uuid::ZERO, name: Some(name) };
     let frame = line.call(request(12, &MetadataRequest { topics: Some(vec![wanted]), ..Default::default() }));
     let described: MetadataResponse<'_> = answer(&frame, 12);

@@ -4,6 +4,8 @@ mod callgrind;
 mod client;
 mod counted;
 mod disk;
+#[cfg(test)]
+mod far;
 mod kept;
 mod line;
 mod listing;

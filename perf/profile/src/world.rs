@@ -13,6 +13,7 @@ use apus_core::config::{Config, Host, parse};
 use apus_core::ids::{ConnectionId, CoreId};
 use apus_core::time::{Instant, Rng, WallTime};
 use apus_core::turn::{Counters, Effect, Event, Level, Turn};
+use apus_core::world::StoreRequest;
 use bytes::Bytes;
 
 use crate::client::Client;
@@ -49,6 +50,10 @@ struct Wire {
     /// What came for a caller of [`Line::call`].
     answers: VecDeque<Bytes>,
     inbound: Vec<u8>,
+    /// When the requests were sent that are not answered.
+    asked: VecDeque<Instant>,
+    /// How long those waited that are, nanoseconds.
+    waits: Vec<u64>,
 }
 
 /// The broker and everything around it.
@@ -63,6 +68,8 @@ pub struct World {
     events: VecDeque<Event>,
     disk: Disk,
     store: Store,
+    /// How long a request of the store takes, nanoseconds.
+    store_ns: Box<dyn FnMut(&StoreRequest) -> u64>,
     wires: BTreeMap<ConnectionId, Wire>,
     serves: bool,
     is_counting: bool,
@@ -90,6 +97,7 @@ impl World {
             events: VecDeque::new(),
             disk: Disk::default(),
             store: Store::default(),
+            store_ns: Box::new(|_| STORE_NS),
             wires: BTreeMap::new(),
             serves: false,
             is_counting: false,
@@ -108,8 +116,15 @@ impl World {
     /// A connection to the broker.
     pub fn connect(&mut self) -> ConnectionId {
         let connection = ConnectionId(self.wires.len() as u64 + 1);
-        let wire =
-            Wire { client: None, held: VecDeque::new(), is_read: true, answers: VecDeque::new(), inbound: Vec::new() };
+        let wire = Wire {
+            client: None,
+            held: VecDeque::new(),
+            is_read: true,
+            answers: VecDeque::new(),
+            inbound: Vec::new(),
+            asked: VecDeque::new(),
+            waits: Vec::new(),
+        };
         self.wires.insert(connection, wire);
         let opened = Event::Opened { connection, listener: 0, peer: "127.0.0.1:40000".into() };
         self.events.push_back(opened);
@@ -127,6 +142,24 @@ impl World {
     /// The clients, in the order of their connections.
     pub fn clients(&self) -> impl Iterator<Item = &Client> {
         self.wires.values().filter_map(|wire| wire.client.as_ref())
+    }
+
+    /// From now on requests of the store take what this says.
+    #[cfg(test)]
+    pub fn move_store(&mut self, store_ns: impl FnMut(&StoreRequest) -> u64 + 'static) {
+        self.store_ns = Box::new(store_ns);
+    }
+
+    /// How long the requests of a connection waited for their answers, nanoseconds, in the order of the answers.
+    #[cfg(test)]
+    pub fn waits(&self, connection: ConnectionId) -> &[u64] {
+        &self.wires[&connection].waits
+    }
+
+    /// Simulated time.
+    #[cfg(test)]
+    pub fn now(&self) -> Instant {
+        self.now
     }
 
     /// Lets time pass until that holds.
@@ -150,7 +183,9 @@ impl World {
     }
 
     fn send(&mut self, connection: ConnectionId, frames: Vec<Bytes>) {
+        let now = self.now;
         for frame in frames {
+            self.wire(connection).asked.push_back(now);
             self.at(WIRE_NS, Happening::Arrives(connection, frame));
         }
     }
@@ -190,6 +225,7 @@ impl World {
     }
 
     fn answered(&mut self, connection: ConnectionId, bytes: &[u8]) {
+        let now = self.now;
         let wire = self.wire(connection);
         wire.inbound.extend_from_slice(bytes);
         let mut frames = Vec::new();
@@ -198,6 +234,8 @@ impl World {
             let end = start + 4 + u32::from_be_bytes(*length) as usize;
             let Some(frame) = wire.inbound.get(start + 4..end) else { break };
             let frame = Bytes::copy_from_slice(frame);
+            let asked = wire.asked.pop_front().expect("an answer has its request");
+            wire.waits.push(now.0 - asked.0);
             match &mut wire.client {
                 Some(client) => frames.extend(client.answered(&frame)),
                 None => wire.answers.push_back(frame),
@@ -238,8 +276,9 @@ impl World {
                 held.into_iter().for_each(|bytes| self.at(0, Happening::Arrives(connection, bytes)));
             }
             Effect::Store { ticket, request } => {
+                let store_ns = (self.store_ns)(&request);
                 let reply = self.store.answer(request);
-                self.at(STORE_NS, Happening::Event(Event::Stored { ticket, reply }));
+                self.at(store_ns, Happening::Event(Event::Stored { ticket, reply }));
             }
             Effect::Disk { ticket, request } => {
                 let result = Ok(self.disk.answer(request));
