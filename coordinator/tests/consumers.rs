@@ -3,17 +3,15 @@
 #[allow(dead_code, reason = "one world for several tests, each of which uses a part of it")]
 mod world;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use apus_core::api::*;
 use apus_core::error::Refusal;
 use apus_core::group_message::{CommitOffsets, FetchGroupOffsets, FetchOffsets, ForgetOffsets, GroupAnswer, GroupAsk};
 use apus_core::ids::TopicId;
-use apus_core::message::{Answer, Ask};
+use world::members::{GROUP, Member, ask, create, describe, send, text};
 use world::{Durable, World, config, node};
-
-const GROUP: &str = "g";
 
 fn world(durable: Durable, settings: &[(&str, &str)]) -> World {
     let mut config = config();
@@ -21,89 +19,6 @@ fn world(durable: Durable, settings: &[(&str, &str)]) -> World {
     let mut world = World::with(durable, config);
     world.boot();
     world
-}
-
-fn ask(world: &mut World, ask: GroupAsk) -> GroupAnswer {
-    match world.ask(Ask::Group(Box::new(ask))) {
-        Some(Answer::Group(answer)) => *answer,
-        other => panic!("not of groups: {other:?}"),
-    }
-}
-
-fn create(world: &mut World, name: &str, partitions: i32) -> TopicId {
-    match world.create(name, partitions, &[]) {
-        Some(Answer::CreateTopics(response)) => response.topics[0].result.as_ref().expect("new").id,
-        other => panic!("not a creation: {other:?}"),
-    }
-}
-
-fn text(text: &str) -> Arc<str> {
-    Arc::from(text)
-}
-
-/// A member as its client sees it.
-#[derive(Clone, Debug)]
-struct Member {
-    id: Arc<str>,
-    instance: Option<Arc<str>>,
-    epoch: i32,
-    topics: Vec<Arc<str>>,
-    regex: Option<Arc<str>>,
-    assignor: Option<Arc<str>>,
-    holds: BTreeSet<(TopicId, i32)>,
-    /// It was told something since it beat last: it says what it holds.
-    news: bool,
-}
-
-impl Member {
-    fn new(id: &str, topics: &[&str]) -> Member {
-        let topics = topics.iter().map(|topic| text(topic)).collect();
-        let (instance, regex, assignor) = (None, None, None);
-        Member { id: text(id), instance, epoch: 0, topics, regex, assignor, holds: BTreeSet::new(), news: true }
-    }
-
-    fn request(&self) -> ConsumerHeartbeatRequest {
-        let joins = self.epoch == 0;
-        let mut owned: BTreeMap<TopicId, Vec<i32>> = BTreeMap::new();
-        self.holds.iter().for_each(|(topic, index)| owned.entry(*topic).or_default().push(*index));
-        ConsumerHeartbeatRequest {
-            group_id: text(GROUP),
-            member_id: Arc::clone(&self.id),
-            member_id_required: true,
-            member_epoch: self.epoch,
-            instance_id: self.instance.clone(),
-            rack_id: None,
-            rebalance_timeout_ms: joins.then_some(30_000),
-            topics: joins.then(|| self.topics.clone()),
-            regex: self.regex.clone().filter(|_| joins),
-            assignor: self.assignor.clone().filter(|_| joins),
-            owned: (joins || self.news).then(|| owned.into_iter().collect()),
-        }
-    }
-
-    /// Beats once and does as it is told.
-    fn beat(&mut self, world: &mut World) -> Result<(), Refusal> {
-        let beat = send(world, self.request())?;
-        self.news = beat.assignment.is_some();
-        self.epoch = beat.member_epoch;
-        if let Some(assignment) = beat.assignment {
-            let spread = |(topic, indexes): (TopicId, Vec<i32>)| indexes.into_iter().map(move |index| (topic, index));
-            self.holds = assignment.into_iter().flat_map(spread).collect();
-        }
-        Ok(())
-    }
-
-    fn leave(&self, world: &mut World, epoch: i32) -> Result<(), Refusal> {
-        send(world, ConsumerHeartbeatRequest { member_epoch: epoch, ..self.request() }).map(drop)
-    }
-}
-
-fn send(world: &mut World, request: ConsumerHeartbeatRequest) -> Result<ConsumerBeat, Refusal> {
-    let client = GroupClient { id: text("app"), host: text("/127.0.0.1") };
-    match ask(world, GroupAsk::Beat { request: Box::new(request), client }) {
-        GroupAnswer::Beat(response) => response.result.map_err(|refused| refused.refusal),
-        other => panic!("not a heartbeat: {other:?}"),
-    }
 }
 
 /// No two members hold the same partition.
@@ -130,16 +45,6 @@ fn settle(world: &mut World, members: &mut [Member]) -> usize {
     panic!("they never settle")
 }
 
-fn describe(world: &mut World) -> Result<ConsumersDescription, Refusal> {
-    let request = ConsumerDescribeRequest { groups: vec![text(GROUP)], authorized_operations: false };
-    match ask(world, GroupAsk::DescribeConsumers(request)) {
-        GroupAnswer::DescribeConsumers(mut response) => {
-            response.groups.remove(0).result.map_err(|refused| refused.refusal)
-        }
-        other => panic!("not a description: {other:?}"),
-    }
-}
-
 fn counts(members: &[Member]) -> Vec<usize> {
     let mut counts: Vec<usize> = members.iter().map(|member| member.holds.len()).collect();
     counts.sort_unstable();
@@ -151,9 +56,12 @@ fn fifty_members_settle_over_two_hundred_partitions_and_again_when_some_leave() 
     let mut world = world(Durable::default(), &[]);
     create(&mut world, "a", 200);
     let mut members: Vec<Member> = (0..50).map(|number| Member::new(&format!("m{number:02}"), &["a"])).collect();
-    settle(&mut world, &mut members);
+    // Everyone joins, hears of its share, gives back what is others', and gets what others give back.
+    assert!(settle(&mut world, &mut members) <= 3);
     assert_eq!(counts(&members), [4; 50]);
     let found = describe(&mut world).expect("it is there");
+    // One epoch for each who came, and none besides.
+    assert_eq!((found.epoch, found.assignment_epoch), (50, 50));
     assert_eq!((found.state, &*found.assignor, found.members.len()), (ConsumerState::Stable, "uniform", 50));
     // What changes nothing writes nothing.
     world.pass(200);
@@ -165,8 +73,10 @@ fn fifty_members_settle_over_two_hundred_partitions_and_again_when_some_leave() 
     for member in &kept {
         member.leave(&mut world, -1).expect("a member");
     }
-    settle(&mut world, &mut rest);
+    assert!(settle(&mut world, &mut rest) <= 2, "one round, and one to see that it was enough");
     assert_eq!(counts(&rest), [5; 40]);
+    let found = describe(&mut world).expect("it is there");
+    assert_eq!((found.epoch, found.assignment_epoch), (60, 60), "one for each who left");
     assert!(rest.iter().zip(before).all(|(now, before)| now.holds.is_superset(&before)), "nobody gave anything back");
 }
 
@@ -262,6 +172,16 @@ fn members_are_fenced_by_their_epochs_and_names() {
     again.beat(&mut world).expect("it joins");
     assert_eq!(again.holds, member.holds);
     assert_eq!(Member { epoch: 9, ..member.clone() }.beat(&mut world), Err(Refusal::FencedMemberEpoch));
+    // Whoever is fenced begins anew under its name, at whatever epoch it is known.
+    let mut other = Member::new("w", &["a"]);
+    other.beat(&mut world).expect("it joins");
+    other.leave(&mut world, -1).expect("a member");
+    settle(&mut world, std::slice::from_mut(&mut member));
+    assert!(member.epoch > 1);
+    assert_eq!(Member { epoch: member.epoch + 1, ..member.clone() }.beat(&mut world), Err(Refusal::FencedMemberEpoch));
+    let mut anew = Member::new("x", &["a"]);
+    anew.beat(&mut world).expect("it joins");
+    assert_eq!((anew.epoch, &anew.holds), (member.epoch, &member.holds));
     assert_eq!(Member { epoch: 1, ..Member::new("y", &["a"]) }.beat(&mut world), Err(Refusal::UnknownMemberId));
     let wrong = |assignor: &str, regex: &str| Member {
         assignor: Some(text(assignor)),

@@ -7,6 +7,10 @@ use apus_core::time::Rng;
 
 use crate::client::admin::Admin;
 use crate::client::consumer::Consumer;
+use crate::client::member::beating::Beating;
+use crate::client::member::classic::Classic;
+use crate::client::member::seat::Seat;
+use crate::client::member::{BEAT_MS, Member, SESSION_MS, Versions};
 use crate::client::producer::{Pace, Producer};
 use crate::client::topic::{Limit, Topic};
 use crate::client::{Client, Role};
@@ -26,6 +30,8 @@ pub enum Sabotage {
     IgnoresChecksums,
     /// A sweep forgets what it listed: no orphan goes.
     KeepsOrphans,
+    /// A commit under an epoch that is over is taken.
+    TakesStale,
 }
 
 /// What goes wrong at the store.
@@ -48,6 +54,17 @@ pub struct DiskFaults {
     pub breaks: Option<u64>,
 }
 
+/// What a story is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Whatever the seed says.
+    Any,
+    /// More to do, and a journal whose segments are soon full.
+    Round,
+    /// Members of groups that pause, die and come back.
+    Groups,
+}
+
 /// A life story before it happens.
 #[derive(Clone, Debug)]
 pub struct Plan {
@@ -67,8 +84,8 @@ pub struct Plan {
     pub hang_ups: bool,
     /// Sizes of the journal.
     pub journal: JournalLimits,
-    /// Its segments are soon full.
-    pub goes_round: bool,
+    /// What it is about.
+    pub kind: Kind,
     bucket: bool,
     hot_bytes: u64,
     topics: Vec<Topic>,
@@ -105,7 +122,7 @@ impl Plan {
             disk,
             hang_ups: rng.chance(2),
             journal: if small_journal { SMALL_JOURNAL } else { JournalLimits::default() },
-            goes_round: false,
+            kind: Kind::Any,
             bucket,
             hot_bytes: [0, 3_000, 64 << 20][rng.below(3) as usize],
             topics,
@@ -121,13 +138,36 @@ impl Plan {
 
     /// The same with more to do, and a journal whose segments are soon full.
     pub fn going_round(mut self) -> Plan {
-        self.goes_round = true;
+        self.kind = Kind::Round;
         let segment_bytes = 160 * KIB;
         self.journal =
             JournalLimits { first_bytes: segment_bytes, segment_bytes, bytes_max: 4 * segment_bytes, ..SMALL_JOURNAL };
         self.batches = 150;
         self.pace = Pace { bytes_max: 400, pause_ms_max: 3_000 };
         self
+    }
+
+    /// The same with groups, on topics that keep everything, for a minute or so.
+    pub fn with_groups(mut self) -> Plan {
+        let mut rng = Rng::new(self.seed ^ 0x960);
+        self.kind = Kind::Groups;
+        self.topics.retain(|topic| !topic.is_deleted && topic.retention.is_none());
+        self.topics[0].partitions = 2 + rng.below(5) as i32;
+        self.crashes = self.crashes.max(1 + rng.below(4) as u32);
+        self.effects_max = [1_000, 4_000, 12_000][rng.below(3) as usize];
+        self.batches = 30;
+        self.pace = Pace { bytes_max: 200, pause_ms_max: 8_000 };
+        self
+    }
+
+    /// The plan of a seed of this kind, by the name that `APUS_PLAN` gives it.
+    pub fn named(seed: u64, kind: &str) -> Plan {
+        let plan = Plan::new(seed, None);
+        match kind {
+            "round" => plan.going_round(),
+            "groups" => plan.with_groups(),
+            _ => plan,
+        }
     }
 
     /// A bug is looked for where it can show.
@@ -145,7 +185,13 @@ impl Plan {
     pub fn config(&self) -> Config {
         let store = if self.bucket { "s3://bucket/simulated" } else { "file:./store" };
         let hot = self.hot_bytes;
-        let text = format!("data.dir=./simulated\ndiskless.store={store}\ndiskless.hot.memory.bytes={hot}\n");
+        let mut text = format!("data.dir=./simulated\ndiskless.store={store}\ndiskless.hot.memory.bytes={hot}\n");
+        if self.kind == Kind::Groups {
+            text.push_str(&format!(
+                "group.initial.rebalance.delay.ms=500\ngroup.consumer.session.timeout.ms={SESSION_MS}\n\
+                 group.consumer.heartbeat.interval.ms={BEAT_MS}\n"
+            ));
+        }
         let (properties, problems) = parse(&text);
         assert!(problems.is_empty(), "{problems:?}");
         let host = Host { name: "simulated".to_owned(), cpus: 4 };
@@ -170,6 +216,10 @@ impl Plan {
             let producer = Producer::new(number, version, &self.topics, self.batches, self.pace);
             clients.push(Client::new(self.topics.clone(), Role::Producer(producer)));
         }
+        if self.kind == Kind::Groups {
+            clients.extend(self.members(rng));
+            return clients;
+        }
         for _ in 0..1 + rng.below(3) {
             let version = [4, 7, 11, 12, 13, 17][rng.below(6) as usize];
             let bytes_max = [1_000, 100_000][rng.below(2) as usize];
@@ -179,6 +229,30 @@ impl Plan {
         for topic in self.topics.iter().filter(|topic| topic.is_deleted) {
             let admin = Admin::new(topic.clone(), 1 + rng.below(3) as u32);
             clients.push(Client::new(vec![topic.clone()], Role::Admin(admin)));
+        }
+        clients
+    }
+
+    /// A group of one protocol, of the other, or both.
+    fn members(&self, rng: &mut Rng) -> Vec<Client> {
+        let chosen = rng.below(3);
+        let mut clients = Vec::new();
+        for (place, group) in ["flock", "swarm"].into_iter().enumerate().filter(|(place, _)| *place as u64 != chosen) {
+            let assignor = [None, Some("uniform"), Some("range")][rng.below(3) as usize];
+            for number in 0..2 + rng.below(3) {
+                let seat = if place == 0 {
+                    Seat::Classic(Classic::new([2, 3, 5, 9][rng.below(4) as usize], [2, 3, 5][rng.below(3) as usize]))
+                } else {
+                    Seat::Beating(Beating::new(rng.below(2) as i16, assignor))
+                };
+                let versions = Versions {
+                    commit: if place == 0 { [2, 5, 7, 8][rng.below(4) as usize] } else { 9 },
+                    offsets: [5, 7, 8, 9][rng.below(4) as usize],
+                    fetch: [4, 11, 12, 13, 17][rng.below(5) as usize],
+                };
+                let member = Member::new(group, number, seat, versions);
+                clients.push(Client::new(self.topics.clone(), Role::Member(member)));
+            }
         }
         clients
     }

@@ -3,13 +3,15 @@
 use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use crate::plan::{Plan, Sabotage};
+use crate::plan::{Kind, Plan, Sabotage};
 use crate::world::{Ending, World};
 
 /// Seeds of an ordinary run of the tests.
 const SEEDS: u64 = 300;
 /// Of these in a journal of a few segments that are soon full.
 const ROUND_SEEDS: u64 = 30;
+/// Of these with groups.
+const GROUP_SEEDS: u64 = 60;
 /// A seeded bug must be found within so many seeds; the first that finds it ends the search.
 const SABOTAGED_SEEDS: u64 = 300;
 
@@ -19,7 +21,12 @@ fn live(seed: u64, sabotage: Option<Sabotage>, traces: bool) -> Ending {
 
 /// Runs a plan; where it fails, says how to see it again.
 fn try_live(plan: Plan) -> Result<Ending, u64> {
-    let (seed, kind) = (plan.seed, if plan.goes_round { "APUS_PLAN=round " } else { "" });
+    let kind = match plan.kind {
+        Kind::Any => "",
+        Kind::Round => "APUS_PLAN=round ",
+        Kind::Groups => "APUS_PLAN=groups ",
+    };
+    let seed = plan.seed;
     catch_unwind(AssertUnwindSafe(|| World::new(plan, false).run())).map_err(|_| {
         eprintln!("seed {seed} failed: {kind}APUS_SEED={seed} cargo test --test sim replay -- --nocapture");
         seed
@@ -36,16 +43,21 @@ fn try_all(seeds: u64, plan: impl Fn(u64) -> Plan) -> Vec<Ending> {
 
 /// Some seed finds the bug, and says so in these words.
 fn find(sabotage: Sabotage, words: &str) {
+    find_in(|seed| Plan::new(seed, Some(sabotage)), words);
+}
+
+fn find_in(plan: impl Fn(u64) -> Plan, words: &str) {
     let mut others = BTreeSet::new();
     for seed in 0..SABOTAGED_SEEDS {
-        let Err(panic) = catch_unwind(|| live(seed, Some(sabotage), false)) else { continue };
+        let story = AssertUnwindSafe(|| World::new(plan(seed), false).run());
+        let Err(panic) = catch_unwind(story) else { continue };
         let said = panic.downcast::<String>().map_or_else(|_| "nothing".to_owned(), |said| *said);
         if said.contains(words) {
             return;
         }
         others.insert(said);
     }
-    panic!("{SABOTAGED_SEEDS} seeds do not say of {sabotage:?} that {words:?}, but {others:?}");
+    panic!("{SABOTAGED_SEEDS} seeds do not say {words:?}, but {others:?}");
 }
 
 #[test]
@@ -59,6 +71,12 @@ fn every_promise_is_kept_while_the_journal_goes_round() {
     let endings = try_all(ROUND_SEEDS, |seed| Plan::new(seed, None).going_round());
     let used_again = endings.iter().filter(|ending| ending.segments_used_again > 1).count() as u64;
     assert!(used_again > ROUND_SEEDS / 2, "in {used_again} of {ROUND_SEEDS} seeds the journal goes round");
+}
+
+/// Groups of both protocols: members pause for longer than their session, die, come back, and the broker crashes.
+#[test]
+fn every_promise_is_kept_to_groups() {
+    try_all(GROUP_SEEDS, |seed| Plan::new(seed, None).with_groups());
 }
 
 /// Stories that found something once, by what they found. Where a change of the plan makes another story of a seed, the
@@ -112,12 +130,22 @@ fn an_orphan_that_stays_is_found() {
     find(Sabotage::KeepsOrphans, "nobody refers to");
 }
 
-/// `APUS_SEED=n cargo test --test sim replay -- --nocapture`; `APUS_PLAN=round` is one whose journal goes round.
+#[test]
+fn a_commit_that_a_crash_undoes_is_found() {
+    find_in(|seed| Plan::new(seed, Some(Sabotage::AcknowledgesEarly)).with_groups(), "is committed for");
+}
+
+#[test]
+fn a_stale_commit_that_is_taken_is_found() {
+    find_in(|seed| Plan::new(seed, Some(Sabotage::TakesStale)).with_groups(), "under an epoch that is over");
+}
+
+/// `APUS_SEED=n cargo test --test sim replay -- --nocapture`; `APUS_PLAN=round` is one whose journal goes round, `groups` one with
+/// groups.
 #[test]
 fn replay() {
     if let Some(seed) = std::env::var("APUS_SEED").ok().and_then(|seed| seed.parse().ok()) {
-        let plan = Plan::new(seed, None);
-        let goes_round = std::env::var("APUS_PLAN").is_ok_and(|kind| kind == "round");
-        println!("{:?}", World::new(if goes_round { plan.going_round() } else { plan }, true).run());
+        let kind = std::env::var("APUS_PLAN").unwrap_or_default();
+        println!("{:?}", World::new(Plan::named(seed, &kind), true).run());
     }
 }

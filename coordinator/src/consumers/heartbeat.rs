@@ -214,8 +214,11 @@ impl Scene<'_> {
 }
 
 /// Kafka's test of the epoch that a member believes in. One that did not hear of its newest one may say the one before,
-/// as long as it holds nothing that is not its own.
+/// as long as it holds nothing that is not its own; one that begins anew holds nothing, and is let in at any epoch.
 fn fence(received: i32, member: &StoredConsumer, owned: Option<&Owned>) -> Result<(), Refused> {
+    if received == 0 {
+        return Ok(());
+    }
     let tardy = received == member.previous_epoch && owned.is_some_and(|owned| owned.is_within(&member.assigned));
     if received == member.epoch || (received < member.epoch && tardy) {
         return Ok(());

@@ -1,6 +1,8 @@
 //! A disk, a store and three cores in memory, around one coordinator. Effects are performed one at a time, so that a
 //! crash can strike between any two of them.
 
+pub mod members;
+
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 

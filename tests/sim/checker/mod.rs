@@ -6,7 +6,9 @@
 //! A topic that is deleted and created again has *eras*. While a deletion or a creation is under way nobody can say
 //! which one an answer is of: such answers are held to what is true of every era, that a batch is as it was sent.
 
+pub mod groups;
 pub mod log;
+pub mod register;
 
 use std::collections::BTreeMap;
 
@@ -15,6 +17,7 @@ use apus_core::time::WallTime;
 use bytes::Bytes;
 
 use crate::client::topic::Topic;
+use groups::Groups;
 use log::{Attempt, Log};
 
 /// A partition, as clients name it.
@@ -46,6 +49,8 @@ struct Era {
 pub struct Checker {
     topics: BTreeMap<&'static str, (Topic, Era)>,
     logs: BTreeMap<Place, Log>,
+    /// What groups promise.
+    pub groups: Groups,
     /// How many batches were acknowledged.
     pub acknowledged: u64,
     /// How many batches were read.
@@ -57,7 +62,7 @@ impl Checker {
     pub fn new(topics: &[Topic]) -> Checker {
         let era = |topic: &Topic| Era { number: 0, is_certain: !topic.is_deleted };
         let topics = topics.iter().map(|topic| (topic.name, (topic.clone(), era(topic)))).collect();
-        Checker { topics, logs: BTreeMap::new(), acknowledged: 0, read: 0 }
+        Checker { topics, logs: BTreeMap::new(), groups: Groups::default(), acknowledged: 0, read: 0 }
     }
 
     fn log(&mut self, place: Place) -> &mut Log {

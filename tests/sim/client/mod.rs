@@ -1,8 +1,9 @@
-//! Clients that speak bytes: a link with its frames, and what producers, consumers and admins do on it.
+//! Clients that speak bytes: a link with its frames, and what producers, consumers, members of groups and admins do on it.
 
 pub mod admin;
 pub mod consumer;
 mod link;
+pub mod member;
 pub mod producer;
 pub mod topic;
 
@@ -18,6 +19,7 @@ use crate::checker::Checker;
 use admin::Admin;
 use consumer::Consumer;
 pub use link::Link;
+use member::Member;
 use producer::Producer;
 use topic::Topic;
 
@@ -45,6 +47,8 @@ pub struct Desk<'a> {
     pub checker: &'a mut Checker,
     /// Retries go out without their sequence: a broker that forgot them.
     pub forgets_sequences: bool,
+    /// Commits under an epoch that is over say the newest: a broker that takes them.
+    pub takes_stale: bool,
     /// The broker said of so many reads that their bytes are damaged.
     pub damages_named: u64,
     /// Frames to send, in order.
@@ -53,6 +57,8 @@ pub struct Desk<'a> {
     pub wake_at: Instant,
     /// A topic was not there, or was another one: look again.
     pub is_lost: bool,
+    /// The connection is to go.
+    pub hangs_up: bool,
 }
 
 impl Desk<'_> {
@@ -94,6 +100,7 @@ pub enum Role {
     Producer(Producer),
     Consumer(Consumer),
     Admin(Admin),
+    Member(Member),
 }
 
 /// One client.
@@ -121,6 +128,7 @@ impl Client {
             Role::Producer(producer) => producer.is_done(),
             Role::Consumer(consumer) => consumer.is_done(),
             Role::Admin(admin) => admin.is_done(),
+            Role::Member(member) => member.is_done(),
         }
     }
 
@@ -137,6 +145,7 @@ impl Client {
             Role::Producer(producer) => producer.disconnected(),
             Role::Consumer(consumer) => consumer.disconnected(),
             Role::Admin(admin) => admin.disconnected(),
+            Role::Member(member) => member.disconnected(),
         }
     }
 
@@ -151,6 +160,7 @@ impl Client {
                     Role::Producer(producer) => producer.answered(&self.topics, &frame, version, desk),
                     Role::Consumer(consumer) => consumer.answered(&self.topics, &frame, version, desk),
                     Role::Admin(admin) => admin.answered(&frame, version, desk),
+                    Role::Member(member) => member.answered(&self.topics, &frame, version, desk),
                 },
             }
         }
@@ -187,6 +197,7 @@ impl Client {
             Role::Producer(producer) => producer.work(&self.topics, &mut self.link, desk),
             Role::Consumer(consumer) => consumer.work(&self.topics, &mut self.link, desk),
             Role::Admin(admin) => admin.work(&mut self.link, desk),
+            Role::Member(member) => member.work(&self.topics, &mut self.link, desk),
         }
     }
 

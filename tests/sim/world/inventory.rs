@@ -65,7 +65,7 @@ impl World {
         }
     }
 
-    fn ledger(&self) -> Option<&Ledger> {
+    pub(super) fn ledger(&self) -> Option<&Ledger> {
         self.life.as_ref()?.ledger()
     }
 

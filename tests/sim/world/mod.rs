@@ -4,6 +4,7 @@
 //! world to another keeps its order where a real one would: between two cores, and on each direction of a connection.
 
 mod broker;
+mod groups;
 mod inventory;
 mod wires;
 
@@ -155,6 +156,9 @@ impl World {
         self.heal();
         self.finish_consumers();
         self.until("the consumers have read everything", |world| world.are_done(true));
+        self.until("every group is stable and has read everything", World::groups_are_settled);
+        self.retire_members();
+        self.until("every member has left", |world| world.are_done(true));
         self.until("nothing is in flight", World::is_idle);
         self.stop();
         self.audit();
@@ -187,6 +191,7 @@ impl World {
             let (start, end) = bounds[&place];
             self.checker.audited(place, start, end);
         }
+        self.check_groups(&bounds);
     }
 
     /// From now on nothing goes wrong any more.
@@ -212,10 +217,12 @@ impl World {
                 consumer.finish();
             }
         }
+        self.finish_members();
     }
 
     fn are_done(&self, consumers: bool) -> bool {
-        let counts = |guest: &&Guest| consumers || !matches!(guest.client.role, Role::Consumer(_));
+        let reads = |guest: &Guest| matches!(guest.client.role, Role::Consumer(_) | Role::Member(_));
+        let counts = |guest: &&Guest| consumers || !reads(guest);
         self.guests.iter().filter(counts).all(|guest| guest.client.is_done())
     }
 
@@ -305,13 +312,15 @@ impl World {
             rng: &mut self.rng,
             checker: &mut self.checker,
             forgets_sequences: self.plan.sabotage == Some(Sabotage::ForgetsSequences),
+            takes_stale: self.plan.sabotage == Some(Sabotage::TakesStale),
             damages_named: self.damages_named,
             out: Vec::new(),
             wake_at: Instant::NEVER,
             is_lost: false,
+            hangs_up: false,
         };
         act(&mut guest.client, &mut desk);
-        let Desk { out, wake_at, .. } = desk;
+        let Desk { out, wake_at, hangs_up, .. } = desk;
         let (connection, due) = (guest.connection, guest.wake_at);
         if wake_at != Instant::NEVER && (due <= self.now || wake_at < due) {
             guest.wake_at = wake_at;
@@ -319,6 +328,9 @@ impl World {
         }
         if let Some(connection) = connection {
             out.into_iter().for_each(|frame| self.send(connection, frame));
+            if hangs_up {
+                self.hang_up(connection);
+            }
         }
     }
 

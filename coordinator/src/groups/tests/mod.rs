@@ -3,5 +3,6 @@
 mod chance;
 mod expiry;
 mod joining;
+mod many;
 mod presence;
 mod town;
