@@ -209,6 +209,9 @@ impl<M: Machines> Driver<M> {
             effects: &mut self.effects,
         };
         act(&self.shell, &mut turn);
+        if self.shell.counts_time() {
+            self.shell.spent(self.fleet.now() - self.now, self.now);
+        }
     }
 
     fn perform(&mut self) {

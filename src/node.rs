@@ -18,7 +18,7 @@ use std::time::Duration;
 use apus_coordinator::journal::JournalLimits;
 use apus_coordinator::ledger::Ledger;
 use apus_coordinator::machine::{Coordinator, CoordinatorConfig, CoordinatorEvent};
-use apus_core::api::Broker;
+use apus_core::api::{Broker, Request, Response};
 use apus_core::config::{Config, StorePlace};
 use apus_core::features::FEATURES;
 use apus_core::front::{self, Front, FrontSettings, RequestId};
@@ -98,6 +98,8 @@ pub struct Node {
     held_in_flight: BTreeSet<ConnectionId>,
     /// Connections that wait until there is memory for their replies.
     held_replies: BTreeSet<ConnectionId>,
+    /// Connections whose clients used too much of a quota, by when they may go on.
+    resting: BTreeSet<(Instant, ConnectionId)>,
     /// Bytes that sessions keep for their clients.
     reply_bytes: u64,
     crowding: Crowding,
@@ -145,6 +147,7 @@ impl Node {
             ready: BTreeSet::new(),
             held_in_flight: BTreeSet::new(),
             held_replies: BTreeSet::new(),
+            resting: BTreeSet::new(),
             reply_bytes: 0,
             crowding: Crowding::default(),
             sweep_at: Instant::NEVER,
@@ -171,6 +174,9 @@ impl Node {
 
     /// Steps what happened, at most [`STEP_BUDGET`] of it, and what follows from it on this core.
     pub fn step(&mut self, events: &mut VecDeque<Event>, turn: &mut Turn<'_>) {
+        if self.front.counts_time() {
+            self.front.spent(Duration::ZERO, turn.now); // What nobody measured is nobody's.
+        }
         for _ in 0..STEP_BUDGET {
             let Some(event) = events.pop_front() else { break };
             let mark = turn.effects.len();
@@ -207,6 +213,7 @@ impl Node {
                 self.ready.remove(&connection);
                 self.held_in_flight.remove(&connection);
                 self.held_replies.remove(&connection);
+                self.resting.retain(|(_, resting)| *resting != connection);
                 self.front.closed(connection, turn);
             }
             Event::Message(message) => self.message(message, turn),
@@ -253,6 +260,7 @@ impl Node {
             Message::Locate { core, ticket, partition, offset, bytes_max } => {
                 self.tails.locate((core, ticket), (partition, offset), bytes_max, turn);
             }
+            Message::Used(used) => self.front.used(&used, turn),
             Message::Answer { ticket, answer: Answer::Opened(opened) } => self.tails.opened(ticket, opened, turn),
             Message::Answer { ticket, answer } => self.front.answered(ticket, answer, turn),
         }
@@ -315,6 +323,9 @@ impl Node {
                 return;
             }
             for (id, response) in std::mem::take(&mut self.front.answers) {
+                if self.front.has_quotas() {
+                    self.charge_answer(id, &response, turn);
+                }
                 let answer =
                     |session: &mut Session, writer: &mut Writer| session.answer(id.slot, response, writer, turn);
                 if self.on_session(id.connection, answer).is_some() {
@@ -388,9 +399,14 @@ impl Node {
             let mark = turn.effects.len();
             let room = self.room();
             match self.on_session(connection, |session, writer| session.next(room, writer, turn)) {
-                Some(Next::Request { slot, context, request, drained }) => {
+                Some(Next::Request { slot, context, request, drained, bytes }) => {
                     let before = self.reply_bytes;
                     let id = RequestId { connection, slot };
+                    if self.front.has_quotas() {
+                        let is_produce = matches!(request, Request::Produce(_));
+                        let rest_ms = self.front.charge_request(&context, bytes as u64, is_produce, turn.now);
+                        self.on_session(connection, |session, _| session.throttle(slot, rest_ms, turn));
+                    }
                     self.front.request(id, &context, request, drained, turn);
                     self.route(mark, turn);
                     self.converse(turn);
@@ -400,6 +416,7 @@ impl Node {
                 }
                 Some(Next::Held(Need::InFlight)) => drop(self.held_in_flight.insert(connection)),
                 Some(Next::Held(Need::Replies)) => drop(self.held_replies.insert(connection)),
+                Some(Next::Rests(until)) => drop(self.resting.insert((until, connection))),
                 Some(Next::Idle | Next::Busy | Next::Closed) | None => {}
             }
             self.ready.remove(&connection);
@@ -409,6 +426,24 @@ impl Node {
                 self.on_session(connection, |session, _| session.pause(turn));
             }
         }
+    }
+
+    /// What an answer uses of its client's quotas.
+    fn charge_answer(&mut self, id: RequestId, response: &Response, turn: &mut Turn<'_>) {
+        let Some(session) = self.sessions.get_mut(&id.connection) else { return };
+        let rest_ms = self.front.charge_answer(session.context(), response, turn.now);
+        session.throttle(id.slot, rest_ms, turn);
+    }
+
+    /// Whether the shell is to measure what a drain takes.
+    #[must_use]
+    pub fn counts_time(&self) -> bool {
+        self.front.counts_time()
+    }
+
+    /// The last drain took so long.
+    pub fn spent(&mut self, time: Duration, now: Instant) {
+        self.front.spent(time, now);
     }
 
     /// Closes clients that read nothing, where they leave no memory for the replies of others.
@@ -421,6 +456,10 @@ impl Node {
 
     fn wake(&mut self, turn: &mut Turn<'_>) {
         self.wake_at = Instant::NEVER;
+        while let Some((until, connection)) = self.resting.first().copied().filter(|(until, _)| *until <= turn.now) {
+            self.resting.remove(&(until, connection));
+            self.ready.insert(connection);
+        }
         self.front.wake(turn);
         if let Some(head) = &mut self.head {
             head.packer.step(PackerEvent::Wake, turn);
@@ -445,7 +484,8 @@ impl Node {
     }
 
     fn set_wake(&mut self, turn: &mut Turn<'_>) {
-        let mut at = self.front.deadline().min(self.sweep_at).min(self.crowding.deadline());
+        let rested = self.resting.first().map_or(Instant::NEVER, |(until, _)| *until);
+        let mut at = self.front.deadline().min(self.sweep_at).min(self.crowding.deadline()).min(rested);
         if let Some(head) = &self.head {
             at = at.min(head.packer.deadline()).min(head.coordinator.deadline());
         }
@@ -511,6 +551,7 @@ impl Node {
             connections: self.sessions.len() as u64,
             unread_bytes: self.reply_bytes,
             front: self.front.gauges(),
+            quotas: if self.head.is_some() { self.front.quota_uses() } else { Vec::new() },
             packer: self.head.as_ref().map(|head| head.packer.gauges()),
             is_writable: self.is_writable(),
             coordinator: self.head.as_ref().and_then(|head| head.coordinator.gauges()),

@@ -6,8 +6,10 @@
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::task::Waker;
+use std::time::Duration;
 
 use apus_core::ids::ConnectionId;
+use apus_core::time::Instant;
 use apus_core::turn::{Event, Turn};
 use apus_net::conn::Host;
 use bytes::BytesMut;
@@ -32,6 +34,16 @@ pub trait Machines: 'static {
         NodeGauges::default()
     }
 
+    /// Whether it matters how long a step takes.
+    fn counts_time(&self) -> bool {
+        false
+    }
+
+    /// The last step took so long.
+    fn spent(&mut self, time: Duration, now: Instant) {
+        let _ = (time, now);
+    }
+
     /// Whether a client's write would find room in the journal, as far as this core knows.
     fn is_writable(&self) -> bool {
         true
@@ -53,6 +65,14 @@ impl Machines for Node {
 
     fn gauges(&self) -> NodeGauges {
         Node::gauges(self)
+    }
+
+    fn counts_time(&self) -> bool {
+        Node::counts_time(self)
+    }
+
+    fn spent(&mut self, time: Duration, now: Instant) {
+        Node::spent(self, time, now);
     }
 
     fn is_writable(&self) -> bool {
@@ -106,6 +126,16 @@ impl<M: Machines> Shell<M> {
     /// Whether a client's write would find room.
     pub fn is_writable(&self) -> bool {
         self.node.borrow().is_writable()
+    }
+
+    /// Whether it matters how long a step takes.
+    pub fn counts_time(&self) -> bool {
+        self.node.borrow().counts_time()
+    }
+
+    /// The last step took so long.
+    pub fn spent(&self, time: Duration, now: Instant) {
+        self.node.borrow_mut().spent(time, now);
     }
 
     /// Begins the recovery.

@@ -7,6 +7,7 @@ use crate::api::TopicRef;
 use crate::config::{Config, ResourceKind, TopicConfig};
 use crate::error::Refusal;
 use crate::ids::{Lsn, PartitionId, TopicId};
+use crate::quota::{QuotaEntity, Quotas};
 
 /// One incarnation of a topic.
 #[derive(Debug)]
@@ -49,6 +50,13 @@ pub enum CatalogChange {
         /// All that is set of it, by key.
         configs: ResourceConfigs,
     },
+    /// An entity's clients are bounded so; without quotas they are not.
+    Quota {
+        /// Whom.
+        entity: QuotaEntity,
+        /// All that is set.
+        quotas: Arc<Quotas>,
+    },
     /// The broker acts on these settings; what topics take from them is in the topics already.
     Config(Arc<Config>),
 }
@@ -71,6 +79,7 @@ pub struct Catalog {
     by_name: BTreeMap<Arc<str>, Arc<Topic>>,
     by_id: BTreeMap<TopicId, Arc<Topic>>,
     resources: BTreeMap<(ResourceKind, Arc<str>), ResourceConfigs>,
+    quotas: BTreeMap<QuotaEntity, Arc<Quotas>>,
 }
 
 impl Catalog {
@@ -84,6 +93,10 @@ impl Catalog {
                     self.by_id.insert(topic.id, Arc::clone(topic));
                 }
                 CatalogChange::Config(_) => {}
+                CatalogChange::Quota { entity, quotas } if quotas.is_empty() => drop(self.quotas.remove(entity)),
+                CatalogChange::Quota { entity, quotas } => {
+                    self.quotas.insert(entity.clone(), Arc::clone(quotas));
+                }
                 CatalogChange::Resource { kind, name, configs } => {
                     let resource = (*kind, Arc::clone(name));
                     if configs.is_empty() {
@@ -142,6 +155,11 @@ impl Catalog {
     /// The resources of a kind that have settings, by name.
     pub fn resources(&self, kind: ResourceKind) -> impl Iterator<Item = &Arc<str>> {
         self.resources.keys().filter(move |(found, _)| *found == kind).map(|(_, name)| name)
+    }
+
+    /// The entities that have quotas, in order.
+    pub fn quotas(&self) -> impl Iterator<Item = (&QuotaEntity, &Arc<Quotas>)> {
+        self.quotas.iter()
     }
 
     /// A name belongs to exactly one living id.

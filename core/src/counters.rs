@@ -105,6 +105,7 @@ pub struct Counters {
     pub connections_closed: u64,
     pub requests: u64,
     pub requests_refused: u64,
+    pub throttled_requests: u64,
     /// By Kafka's number of the API.
     pub apis: Box<[ApiCounters]>,
     /// Refusals that clients were answered with, by Kafka's number of the API.
@@ -141,6 +142,7 @@ impl Default for Counters {
             connections_closed: 0,
             requests: 0,
             requests_refused: 0,
+            throttled_requests: 0,
             apis: vec![ApiCounters::default(); API_CODES].into(),
             refusals: BTreeMap::new(),
             produce_requests: 0,

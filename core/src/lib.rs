@@ -22,6 +22,7 @@ pub mod pack;
 pub mod pack_builder;
 pub mod packer;
 pub mod placement;
+pub mod quota;
 pub mod records;
 pub mod tail;
 pub mod time;

@@ -122,6 +122,25 @@ pub const RESOURCES_MAX: u64 = 10_000;
 /// … and the bytes of their names and settings, which every core shares: 800 for each.
 pub const RESOURCE_BYTES_MAX: u64 = 8 * MIB;
 
+/// Entities with quotas: every core holds them, at ~300 bytes each …
+pub const QUOTAS_MAX: u64 = 10_000;
+
+/// … and the bytes of their names: 400 for each.
+pub const QUOTA_BYTES_MAX: u64 = 4 * MIB;
+
+/// Clients whose use of a quota a core measures: with twelve windows of 32 bytes each, 5 MiB. Further ones share a meter.
+pub const QUOTA_METERS_MAX: usize = 10_000;
+
+/// How often meters that count nothing any more are looked for, where there is no room.
+pub const QUOTA_SWEEP_MS: u64 = 1_000;
+
+/// How often cores tell each other what clients with quotas used: the least window, of a second, is a hundred of these, and
+/// with 64 cores each hears 6,300 messages a second at most.
+pub const QUOTA_EXCHANGE_MS: u64 = 10;
+
+/// Meters that a scrape tells: one series of ~100 bytes each.
+pub const QUOTA_USES_MAX: usize = 1_000;
+
 /// What the members of one group say of themselves, beside a fixed cost for each: a group of a thousand members with two
 /// strategies of 400 bytes. A join beyond is GROUP_MAX_SIZE_REACHED.
 pub const GROUP_MEMBERS_BYTES_MAX: u64 = MIB;

@@ -9,8 +9,9 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use crate::api::{
-    ActiveProducer, AlterConfigsRequest, AlterConfigsResponse, CreatePartitionsRequest, CreatePartitionsResponse,
-    CreateTopicsRequest, CreateTopicsResponse, DeleteTopicsRequest, DeleteTopicsResponse, OffsetAt, Produced,
+    ActiveProducer, AlterConfigsRequest, AlterConfigsResponse, AlterQuotasRequest, AlterQuotasResponse,
+    CreatePartitionsRequest, CreatePartitionsResponse, CreateTopicsRequest, CreateTopicsResponse, DeleteTopicsRequest,
+    DeleteTopicsResponse, OffsetAt, Produced,
 };
 use crate::batch::BatchFacts;
 use crate::catalog::CatalogUpdate;
@@ -19,6 +20,7 @@ use crate::extent::{Extent, Home, Placed};
 use crate::group_message::{GroupAnswer, GroupAsk};
 use crate::ids::{ConnectionId, CoreId, Incarnation, Lsn, PackId, PartitionId, ProducerId, Ticket, TopicId};
 use crate::pack::Pack;
+use crate::quota::MeterKey;
 
 /// From one machine to another. The receiver's core is in the effect that sends it.
 #[derive(Clone, Debug)]
@@ -95,6 +97,8 @@ pub enum Message {
         /// How many bytes are wanted; at least one extent is told.
         bytes_max: u32,
     },
+    /// Every front to every other: what clients with quotas used on its core.
+    Used(Arc<Vec<(MeterKey, f64)>>),
     /// Any machine to the coordinator (core 0).
     Ask {
         /// Who asks.
@@ -304,6 +308,8 @@ pub enum Ask {
     CreatePartitions(CreatePartitionsRequest),
     /// Settings to change; the answer leaves when every core acts on them.
     AlterConfigs(AlterConfigsRequest),
+    /// Quotas to change, likewise.
+    AlterQuotas(AlterQuotasRequest),
     /// Partitions whose first offsets are to move up to these; -1 is the end.
     DeleteRecords(Vec<(PartitionId, i64)>),
     /// A new idempotent producer.
@@ -335,6 +341,8 @@ pub enum Answer {
     CreatePartitions(CreatePartitionsResponse),
     /// What became of the settings.
     AlterConfigs(AlterConfigsResponse),
+    /// What became of the quotas.
+    AlterQuotas(AlterQuotasResponse),
     /// In the question's order: first offsets now.
     DeleteRecords(Vec<Result<i64, Refusal>>),
     /// The new producer's id; its epoch is 0.

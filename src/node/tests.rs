@@ -8,6 +8,7 @@ use apus_core::config::{Host, TopicConfig};
 use apus_core::ids::{Incarnation, Lsn, PartitionId, Uuid};
 use apus_core::limits::{REPLY_BYTES_EASED, REPLY_STALL_MS_SHORT};
 use apus_core::message::Acknowledgement;
+use apus_core::quota::{Bound, EntityName, QuotaEntity, QuotaKey};
 use apus_core::records::build::BatchBuilder;
 use apus_core::time::{Rng, WallTime};
 use apus_core::turn::Counters;
@@ -178,3 +179,56 @@ fn those_who_read_nothing_give_way() {
 
 /// Time for another look.
 const LATER_MS: u64 = 200;
+
+/// A core that knows of a quota of any client id.
+fn bounded(key: QuotaKey, bound: f64) -> Bench {
+    let mut bench = Bench::new();
+    let entity = QuotaEntity { client_id: Some(EntityName::Default), ..QuotaEntity::default() };
+    let quotas = Arc::new([(key, Bound::new(bound).expect("a bound"))].into());
+    let changes = vec![CatalogChange::Quota { entity, quotas }];
+    bench.step(vec![Event::Message(Message::Catalog(Arc::new(CatalogUpdate { lsn: Lsn(2), changes })))]);
+    bench
+}
+
+#[test]
+fn a_producer_beyond_its_quota_rests_and_the_other_cores_hear_of_it() {
+    let length = produce().len() as u64 - 4;
+    // Ten windows of what is left when one byte is taken off: the first request is one byte too many.
+    let mut bench = bounded(QuotaKey::ProducerByteRate, (length - 1) as f64 / 10.0);
+    (1..=2).for_each(|connection| bench.open(connection));
+    let first = bench.say(1, &produce());
+    let ticket = admitted(&first).expect("it is taken all the same");
+    assert!(admitted(&bench.say(1, &produce())).is_none(), "the next one is not");
+    assert!(replied(&bench.say(2, &metadata())) > 0, "other requests of other connections go on");
+    let failed = Acknowledgement { ticket, slot: 0, result: Err(apus_core::error::Refusal::KafkaStorageError) };
+    assert!(
+        replied(&bench.step(vec![Event::Message(Message::Acknowledged(vec![failed]))])) > 0,
+        "it is answered at once"
+    );
+    bench.now = bench.now.after_ms(10);
+    let told = bench.step(vec![Event::Wake]);
+    let told = told.iter().find_map(|effect| match effect {
+        Effect::Send { core: CoreId(0), message: Message::Used(used) } => Some(used.as_ref().clone()),
+        _ => None,
+    });
+    let [(meter, amount)] = &told.expect("the other core is told")[..] else { panic!("one client") };
+    assert_eq!((meter.key, *amount), (QuotaKey::ProducerByteRate, length as f64));
+    bench.now = bench.now.after_ms(100);
+    assert!(admitted(&bench.step(vec![Event::Wake])).is_some(), "it has rested");
+}
+
+#[test]
+fn time_that_a_core_spends_is_bounded() {
+    let mut bench = bounded(QuotaKey::RequestPercentage, 1.0);
+    assert!(bench.node.counts_time());
+    bench.open(1);
+    assert!(replied(&bench.say(1, &metadata())) > 0);
+    // A hundredth of a core is 100 ms in ten seconds.
+    bench.node.spent(Duration::from_millis(200), bench.now);
+    assert!(replied(&bench.say(1, &metadata())) > 0, "known when it was spent");
+    assert_eq!(replied(&bench.say(1, &metadata())), 0, "the client rests");
+    bench.now = bench.now.after_ms(999);
+    assert_eq!(replied(&bench.step(vec![Event::Wake])), 0);
+    bench.now = bench.now.after_ms(1);
+    assert!(replied(&bench.step(vec![Event::Wake])) > 0, "for a window at most");
+}

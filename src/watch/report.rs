@@ -4,6 +4,7 @@ use apus_coordinator::machine::CoordinatorGauges;
 use apus_core::counters::Counters;
 use apus_core::front::FrontGauges;
 use apus_core::packer::PackerGauges;
+use apus_core::quota::QuotaUse;
 
 /// How the machines of one core stand.
 #[derive(Clone, Debug, Default)]
@@ -14,6 +15,8 @@ pub struct NodeGauges {
     pub unread_bytes: u64,
     /// The connection side.
     pub front: FrontGauges,
+    /// What clients used of their quotas, as far as this core knows.
+    pub quotas: Vec<QuotaUse>,
     /// The packer, on core 0.
     pub packer: Option<PackerGauges>,
     /// A client's write would find room in the journal; true where the core has none.

@@ -73,6 +73,8 @@ pub const METRICS: &[Metric] = &[
     counter("kafka_network_requestmetrics_errors", &["request", "error"], "Errors in answers, by API and Kafka's name of the error; of many partitions, one each."),
     histogram("kafka_network_requestmetrics_totaltime_seconds", &["request"], "From a request's last byte to its answer, by API."),
     counter("apus_requests_refused", &[], "Frames that were no request, or one that is not served; the connection was closed, unless ApiVersions could say so."),
+    counter("apus_requests_throttled", &[], "Requests whose clients were told to rest, because they used too much of a quota."),
+    counter("apus_quota_used", &["quota", "user", "client_id"], "What clients with quotas used of them, of the first thousand: bytes, or hundredths of a second of a core."),
     counter("kafka_server_socketservermetrics_connection_creation", &[], "Connections that were accepted."),
     counter("kafka_server_socketservermetrics_connection_close", &[], "Connections that ended."),
     gauge("kafka_server_socketservermetrics_connection_count", &["core"], "Connections."),

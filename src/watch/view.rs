@@ -103,6 +103,12 @@ impl View<'_> {
         page.number("apus_hot_packs", &[], report.node.front.hot_packs);
         page.number("apus_hot_bytes", &[], report.node.front.hot_bytes);
         page.flag("apus_journal_writable", self.is_writable);
+        for used in &report.node.quotas {
+            let (user, client_id) = (used.meter.user.as_deref(), used.meter.client_id.as_deref());
+            let labels = [("user", user.unwrap_or_default()), ("client_id", client_id.unwrap_or_default())];
+            let labels = [("quota", used.meter.key.name()), labels[0], labels[1]];
+            page.real("apus_quota_used", &labels, used.total);
+        }
         if let Some(packer) = &report.node.packer {
             page.number("apus_packer_open_requests", &[], packer.open_requests);
             page.number("apus_packer_open_bytes", &[], packer.open_bytes);
@@ -189,6 +195,7 @@ const COUNTERS: &[(&str, Count)] = &[
     ("kafka_server_socketservermetrics_connection_creation", |count| count.connections_opened),
     ("kafka_server_socketservermetrics_connection_close", |count| count.connections_closed),
     ("apus_requests_refused", |count| count.requests_refused),
+    ("apus_requests_throttled", |count| count.throttled_requests),
     ("apus_produce_batches", |count| count.produce_batches),
     ("apus_flushes_failed", |count| count.flushes_failed),
     ("apus_flush_bytes", |count| count.flush_bytes),
@@ -263,6 +270,7 @@ mod tests {
     use apus_coordinator::machine::{CoordinatorGauges, GroupLag};
     use apus_core::error::Refusal;
     use apus_core::packer::PackerGauges;
+    use apus_core::quota::{MeterKey, QuotaKey, QuotaUse};
 
     use super::super::table::METRICS;
     use super::*;
@@ -273,6 +281,8 @@ mod tests {
         report.count.begun(0);
         report.count.refused(0, Refusal::RequestTimedOut);
         report.node.packer = Some(PackerGauges::default());
+        let meter = MeterKey { key: QuotaKey::ProducerByteRate, user: None, client_id: Some("c".into()) };
+        report.node.quotas = vec![QuotaUse { meter, total: 2.5 }];
         report.node.coordinator = Some(CoordinatorGauges {
             journal_bytes: 4,
             journal_bytes_max: 8,
@@ -299,6 +309,7 @@ mod tests {
             "kafka_server_brokertopicmetrics_bytesin_total 10",
             "kafka_network_requestmetrics_errors_total{request=\"Produce\",error=\"REQUEST_TIMED_OUT\"} 2",
             "apus_core_silent{core=\"2\"} 1",
+            "apus_quota_used_total{quota=\"producer_byte_rate\",user=\"\",client_id=\"c\"} 2.5",
             "kafka_consumergroup_lag{consumergroup=\"g\",topic=\"t\",partition=\"0\"} 2",
         ] {
             assert!(text.lines().any(|written| written == line), "{line} is not in\n{text}");

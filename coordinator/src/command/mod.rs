@@ -13,6 +13,7 @@ use apus_core::config::ResourceKind;
 use apus_core::extent::Placed;
 use apus_core::ids::{BrokerId, Incarnation, Lsn, PackId, PartitionId, TopicId};
 use apus_core::message::Trim;
+use apus_core::quota::{QuotaEntity, Quotas};
 
 mod codec;
 pub mod consumers;
@@ -95,6 +96,13 @@ pub enum Command {
         name: Arc<str>,
         /// All that is set from now on, by key, checked; nothing: it goes.
         configs: BTreeMap<String, String>,
+    },
+    /// An entity's clients are bounded anew.
+    SetQuotas {
+        /// Whom.
+        entity: QuotaEntity,
+        /// All that is set from now on; nothing: it goes.
+        quotas: Arc<Quotas>,
     },
     /// Producer ids below this may be handed out.
     ReserveProducerIds {

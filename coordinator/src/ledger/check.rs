@@ -13,6 +13,7 @@ impl Ledger {
         self.producers.check();
         self.groups.check();
         self.resources.check();
+        self.quotas.check();
         assert!(self.is_sound(), "extents, partitions and objects contradict each other");
         for (number, partition) in self.partitions.iter() {
             assert!(partition.gone || self.topics.get(partition.topic).is_some(), "partition {number} has no topic");

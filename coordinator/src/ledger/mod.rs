@@ -36,6 +36,7 @@ mod groups;
 pub(crate) mod objects;
 mod outcome;
 pub(crate) mod producers;
+pub(crate) mod quotas;
 mod reads;
 pub(crate) mod record;
 mod rehome;
@@ -49,6 +50,7 @@ pub(crate) mod windows;
 
 pub use group_offset::GroupPosition;
 pub use outcome::{Accepted, Answer, Decision, Known, Outcome, Pressure};
+pub use quotas::QuotaRecord;
 pub use resources::ResourceRecord;
 pub use retention::Policy;
 pub use topics::TopicRecord;
@@ -58,6 +60,7 @@ use extents::Packed;
 use groups::Groups;
 use objects::Objects;
 use producers::Producer;
+use quotas::Limits;
 use record::hash;
 use resources::Resources;
 use shelf::Shelf;
@@ -92,6 +95,7 @@ pub struct Ledger {
     pub(crate) groups: Groups,
     pub(crate) brokers: Table<BrokerRecord>,
     pub(crate) resources: Resources,
+    pub(crate) quotas: Limits,
     /// Partitions with extents or producers to remove. Derived.
     debts: BTreeSet<u32>,
 }
@@ -114,6 +118,7 @@ pub(crate) struct Containers {
     pub(crate) group_offsets: Shelf<group_offset::Committed>,
     pub(crate) brokers: Table<BrokerRecord>,
     pub(crate) resources: Table<ResourceRecord>,
+    pub(crate) quotas: Table<QuotaRecord>,
 }
 
 impl Ledger {
@@ -131,6 +136,7 @@ impl Ledger {
             group_offsets: Shelf::new(),
             brokers: Table::new(true),
             resources: Table::new(true),
+            quotas: Table::new(true),
         };
         Ledger::of(Scalars::default(), containers).expect("nothing contradicts itself")
     }
@@ -150,6 +156,7 @@ impl Ledger {
             groups: Groups::of(containers.groups, containers.group_offsets)?,
             brokers: containers.brokers,
             resources: Resources::of(containers.resources)?,
+            quotas: Limits::of(containers.quotas)?,
             debts: BTreeSet::new(),
         };
         for (number, topic) in ledger.topics.iter() {
@@ -186,6 +193,7 @@ impl Ledger {
             Command::ConfigureResource { kind, name, configs } => {
                 Decision::ResourceConfigured(self.configure_resource(*kind, name, configs))
             }
+            Command::SetQuotas { entity, quotas } => Decision::QuotasSet(self.set_quotas(entity, quotas)),
             Command::ReserveProducerIds { end } => {
                 let start = self.scalars.producer_ids_end;
                 self.scalars.producer_ids_end = start.max(*end);
@@ -304,7 +312,9 @@ impl Ledger {
         let brokers = if self.brokers.count() > 0 { &brokers[..] } else { &[] };
         let resources = [self.resources.table.digest()];
         let resources = if self.resources.table.count() > 0 { &resources[..] } else { &[] };
-        let later = groups.iter().chain(brokers).chain(resources);
+        let quotas = [self.quotas.table.digest()];
+        let quotas = if self.quotas.table.count() > 0 { &quotas[..] } else { &[] };
+        let later = groups.iter().chain(brokers).chain(resources).chain(quotas);
         sums.iter().chain(later).for_each(|sum| bytes.extend_from_slice(&sum.to_le_bytes()));
         hash(0, &bytes)
     }

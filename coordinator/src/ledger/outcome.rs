@@ -7,6 +7,7 @@ use apus_core::extent::Placed;
 use apus_core::ids::{Lsn, PackId};
 use apus_core::message::Trim;
 
+use super::quotas::QuotaRecord;
 use super::resources::ResourceRecord;
 use super::topics::TopicRecord;
 
@@ -38,6 +39,8 @@ pub enum Decision {
     BrokerConfigured,
     /// The resource as it is set up now.
     ResourceConfigured(ResourceRecord),
+    /// The entity's quotas are these now.
+    QuotasSet(QuotaRecord),
     /// Producer ids that may be handed out.
     Reserved(Range<i64>),
     /// Answers in the order of the batches, and the extents of those that were accepted.

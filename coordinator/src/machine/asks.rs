@@ -31,6 +31,9 @@ impl Leader {
             Ask::AlterConfigs(request) => {
                 return self.alter_configs(core, ticket, request, turn).map(Ask::AlterConfigs);
             }
+            Ask::AlterQuotas(request) => {
+                return self.alter_quotas(core, ticket, request, turn).map(Ask::AlterQuotas);
+            }
             Ask::DeleteRecords(wanted) => {
                 return self.delete_records(core, ticket, wanted, turn).map(Ask::DeleteRecords);
             }

@@ -395,6 +395,7 @@ fn writes(message: &Message) -> bool {
         Message::Commit(_) => true,
         Message::Ask { ask, .. } => match ask {
             Ask::CreateTopics(_) | Ask::DeleteTopics(_) | Ask::CreatePartitions(_) => true,
+            Ask::AlterQuotas(_) => true,
             Ask::AlterConfigs(_) | Ask::DeleteRecords(_) | Ask::InitProducer => true,
             Ask::Open(_) | Ask::Locate { .. } | Ask::Offset { .. } => false,
             Ask::Sizes(_) | Ask::Producers(_) | Ask::Position => false,

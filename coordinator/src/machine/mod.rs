@@ -39,6 +39,7 @@ mod offsets;
 pub mod outbox;
 mod prepared;
 pub mod publisher;
+mod quotas;
 mod records;
 mod strain;
 mod takeover;

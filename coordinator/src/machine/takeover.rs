@@ -95,7 +95,9 @@ impl Leader {
         let changes = self.topics.values().map(|topic| CatalogChange::Set(Arc::clone(topic)));
         let resources = self.ledger.resources().map(super::alteration::resource_change);
         let config = CatalogChange::Config(Arc::clone(&self.config.node));
-        let update = CatalogUpdate { lsn, changes: changes.chain([config]).chain(resources).collect() };
+        let quotas = self.ledger.quotas().map(super::quotas::quota_change);
+        let changes = changes.chain([config]).chain(resources).chain(quotas);
+        let update = CatalogUpdate { lsn, changes: changes.collect() };
         self.outbox.say(lsn, To::All, Message::Catalog(Arc::new(update)));
         self.outbox.release(lsn, turn);
     }

@@ -18,6 +18,7 @@ use crate::ledger::group::Group;
 use crate::ledger::group_offset::Committed;
 use crate::ledger::objects::Object;
 use crate::ledger::producers::Producer;
+use crate::ledger::quotas::QuotaRecord;
 use crate::ledger::resources::ResourceRecord;
 use crate::ledger::topics::{Partition, TopicRecord};
 use crate::ledger::windows::Window;
@@ -50,6 +51,7 @@ pub struct Snapshot {
     group_offsets: Leaves<Committed>,
     brokers: Pages<BrokerRecord>,
     resources: Pages<ResourceRecord>,
+    quotas: Pages<QuotaRecord>,
 }
 
 impl Snapshot {
@@ -70,6 +72,7 @@ impl Snapshot {
             group_offsets: ledger.groups.offsets.leaves().to_vec(),
             brokers: ledger.brokers.pages().to_vec(),
             resources: ledger.resources.table.pages().to_vec(),
+            quotas: ledger.quotas.table.pages().to_vec(),
         }
     }
 
@@ -131,6 +134,7 @@ impl Snapshot {
             .chain(of(Container::GroupOffsets, part::leaf_changes(&self.group_offsets)))
             .chain(of(Container::Brokers, part::page_changes(&self.brokers)))
             .chain(of(Container::Resources, part::page_changes(&self.resources)))
+            .chain(of(Container::Quotas, part::page_changes(&self.quotas)))
     }
 
     /// One part, encoded.
@@ -147,6 +151,7 @@ impl Snapshot {
             Container::GroupOffsets => part::encode_leaves(id, &self.group_offsets),
             Container::Brokers => part::encode_pages(id, &self.brokers),
             Container::Resources => part::encode_pages(id, &self.resources),
+            Container::Quotas => part::encode_pages(id, &self.quotas),
         };
         Part::new(id, self.scalars.incarnation, self.scalars.lsn, bytes)
     }

@@ -1,10 +1,11 @@
 //! What administrators alone ask, and are told.
 
 use super::{
-    AlterReassignmentsRequest, AlterReassignmentsResponse, DescribeLogDirsRequest, DescribeLogDirsResponse,
-    DescribeProducersRequest, DescribeProducersResponse, DescribeQuorumRequest, DescribeQuorumResponse,
-    ElectLeadersRequest, ElectLeadersResponse, ListConfigResourcesRequest, ListConfigResourcesResponse,
-    UpdateFeaturesRequest, UpdateFeaturesResponse,
+    AlterQuotasRequest, AlterQuotasResponse, AlterReassignmentsRequest, AlterReassignmentsResponse,
+    DescribeLogDirsRequest, DescribeLogDirsResponse, DescribeProducersRequest, DescribeProducersResponse,
+    DescribeQuorumRequest, DescribeQuorumResponse, DescribeQuotasRequest, DescribeQuotasResponse, ElectLeadersRequest,
+    ElectLeadersResponse, ListConfigResourcesRequest, ListConfigResourcesResponse, UpdateFeaturesRequest,
+    UpdateFeaturesResponse,
 };
 use crate::error::Refusal;
 
@@ -19,6 +20,8 @@ pub enum AdminRequest {
     AlterReassignments(AlterReassignmentsRequest),
     /// What is asked for does not matter: no partition is ever on the move.
     ListReassignments,
+    DescribeQuotas(DescribeQuotasRequest),
+    AlterQuotas(AlterQuotasRequest),
     DescribeQuorum(DescribeQuorumRequest),
     UpdateFeatures(UpdateFeaturesRequest),
 }
@@ -34,6 +37,8 @@ pub enum AdminResponse {
     AlterReassignments(AlterReassignmentsResponse),
     /// None is.
     ListReassignments,
+    DescribeQuotas(DescribeQuotasResponse),
+    AlterQuotas(AlterQuotasResponse),
     DescribeQuorum(DescribeQuorumResponse),
     UpdateFeatures(UpdateFeaturesResponse),
 }
@@ -64,6 +69,13 @@ impl AdminResponse {
             AdminResponse::AlterReassignments(answer) => {
                 let partitions = answer.topics.iter().flat_map(|topic| &topic.partitions);
                 partitions.filter_map(|(_, result)| result.as_ref().err()).for_each(|refused| tell(refused.refusal));
+            }
+            AdminResponse::DescribeQuotas(answer) => {
+                answer.result.as_ref().err().into_iter().for_each(|refused| tell(refused.refusal));
+            }
+            AdminResponse::AlterQuotas(answer) => {
+                let refused = answer.entries.iter().filter_map(|(_, result)| result.as_ref().err());
+                refused.for_each(|refused| tell(refused.refusal));
             }
             AdminResponse::DescribeQuorum(answer) => {
                 if answer.result.is_err() {

@@ -8,6 +8,7 @@ use super::problem::{Problem, Property};
 use super::settings::Settings;
 use crate::ids::BrokerId;
 use crate::limits;
+use crate::quota::Windows;
 
 /// What a configuration has to know of the machine.
 #[derive(Clone, Debug)]
@@ -97,6 +98,9 @@ pub struct Config {
     pub producer_check_ms: u64,
     /// `log.retention.check.interval.ms`: milliseconds between two looks for records that may be deleted.
     pub retention_check_ms: u64,
+
+    /// `quota.window.num` and `quota.window.size.seconds`: over how long the use of quotas is measured.
+    pub quota_windows: Windows,
 
     /// `group.initial.rebalance.delay.ms`: milliseconds that an empty group waits for company of its first member.
     pub group_initial_delay_ms: u64,
@@ -198,6 +202,10 @@ impl Config {
             producer_expiration_ms: settings.number("producer.id.expiration.ms"),
             producer_check_ms: settings.bytes("producer.id.expiration.check.interval.ms"),
             retention_check_ms: settings.bytes("log.retention.check.interval.ms"),
+            quota_windows: Windows {
+                count: settings.small("quota.window.num"),
+                size_ms: settings.bytes("quota.window.size.seconds") * 1_000,
+            },
             group_initial_delay_ms: settings.bytes("group.initial.rebalance.delay.ms"),
             group_session_ms_min: settings.small("group.min.session.timeout.ms"),
             group_session_ms_max: settings.small("group.max.session.timeout.ms"),

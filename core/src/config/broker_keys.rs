@@ -215,6 +215,16 @@ const CLIENTS: &[Key] = &[
     .unit("ms")
     .check(Check::AtLeast(1))
     .low(),
+    Key::new("quota.window.num", Kind::Int, "Windows over which it is measured what clients use of their quotas.")
+        .preset("11")
+        .unit("windows")
+        .check(Check::Within(1, 1_000))
+        .low(),
+    Key::new("quota.window.size.seconds", Kind::Int, "How long each of these windows is.")
+        .preset("1")
+        .unit("seconds")
+        .check(Check::Within(1, 86_400))
+        .low(),
 ];
 
 const GROUPS: &[Key] = &[

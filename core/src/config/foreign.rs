@@ -257,8 +257,6 @@ const KAFKA_NAMES: &[&str] = &[
     "producer.purgatory.purge.interval.requests",
     "queued.max.request.bytes",
     "queued.max.requests",
-    "quota.window.num",
-    "quota.window.size.seconds",
     "remote.fetch.max.wait.ms",
     "remote.list.offsets.request.timeout.ms",
     "remote.log.index.file.cache.total.size.bytes",

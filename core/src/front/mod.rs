@@ -19,6 +19,7 @@ use crate::hot::Hot;
 use crate::ids::{BrokerId, ConnectionId, CoreId, Incarnation, PackId, Ticket};
 use crate::message::{Acknowledgement, Advance, Answer, Began, Committed, Message, Rehomed};
 use crate::pack::Pack;
+use crate::quota::Meters;
 use crate::time::Instant;
 use crate::turn::{Effect, Turn};
 use crate::world::StoreReply;
@@ -36,6 +37,7 @@ mod partitions;
 mod plan;
 mod produce;
 mod quorum;
+mod quotas;
 mod reads;
 mod replicas;
 pub mod rope;
@@ -90,6 +92,9 @@ pub struct Front {
     offsets: offsets::Lookups,
     admin: admin::Asks,
     groups: groups::Groups,
+    meters: Meters,
+    /// Whose requests were begun and answered since the core's time was last told, where it is bounded.
+    served: Vec<Arc<Context>>,
     /// Answers for the sessions, in the order in which they were found; the node takes them.
     pub answers: Vec<(RequestId, Response)>,
 }
@@ -110,6 +115,8 @@ impl Front {
             offsets: offsets::Lookups::default(),
             admin: admin::Asks::default(),
             groups: groups::Groups::default(),
+            meters: Meters::new(settings.config.quota_windows, settings.cores),
+            served: Vec::new(),
             answers: Vec::new(),
             settings,
         }
@@ -140,7 +147,10 @@ impl Front {
     ) {
         match request {
             Request::Produce(request) => self.produce(id, request, drained, turn),
-            Request::Fetch(request) => self.fetch(id, request, turn),
+            Request::Fetch(request) => {
+                let request = self.within_quota(context, request);
+                self.fetch(id, request, turn);
+            }
             Request::ListOffsets(request) => self.list_offsets(id, request, turn),
             Request::OffsetForLeaderEpoch(request) => self.offset_for_leader_epoch(id, request, turn),
             Request::Metadata(request) => self.metadata(id, context, request, turn),
@@ -180,6 +190,8 @@ impl Front {
             AdminRequest::ElectLeaders(request) => self.elect_leaders(id, request),
             AdminRequest::AlterReassignments(request) => self.alter_reassignments(id, request),
             AdminRequest::ListReassignments => self.answer(id, Response::Admin(AdminResponse::ListReassignments)),
+            AdminRequest::DescribeQuotas(request) => self.describe_quotas(id, &request),
+            AdminRequest::AlterQuotas(request) => self.alter_quotas(id, request, turn),
             AdminRequest::DescribeQuorum(request) => self.describe_quorum(id, context, request, turn),
             AdminRequest::UpdateFeatures(request) => self.update_features(id, request),
         }
@@ -221,8 +233,10 @@ impl Front {
     pub fn catalog(&mut self, update: &CatalogUpdate, turn: &mut Turn<'_>) {
         self.catalog.apply(update);
         for change in &update.changes {
-            if let CatalogChange::Config(config) = change {
-                self.settings.config = Arc::clone(config);
+            match change {
+                CatalogChange::Config(config) => self.settings.config = Arc::clone(config),
+                CatalogChange::Quota { entity, quotas } => self.meters.set(entity, quotas),
+                CatalogChange::Set(_) | CatalogChange::Remove(_) | CatalogChange::Resource { .. } => {}
             }
         }
         let core = self.settings.core;
@@ -255,6 +269,7 @@ impl Front {
             Answer::Opened(_) => panic!("{ticket:?} is a tail's"),
             Answer::CreatePartitions(response) => self.partitions_created(ticket, response),
             Answer::AlterConfigs(response) => self.configs_altered(ticket, response),
+            Answer::AlterQuotas(response) => self.quotas_altered(ticket, response),
             Answer::DeleteRecords(results) => self.records_deleted(ticket, results),
             Answer::Sizes(sizes) => self.sizes_told(ticket, sizes),
             Answer::Producers(producers) => self.producers_told(ticket, producers),
@@ -276,6 +291,7 @@ impl Front {
             self.answer(id, response);
         }
         self.fetch_expire(turn);
+        self.tell_used(turn);
     }
 
     /// The broker stops: whoever waits for more bytes is answered with what there is, and whoever waits for the other
@@ -288,7 +304,7 @@ impl Front {
     /// When the front wants to be woken next.
     #[must_use]
     pub fn deadline(&self) -> Instant {
-        self.produce.deadline().min(self.fetch.deadline())
+        self.produce.deadline().min(self.fetch.deadline()).min(self.meters.deadline())
     }
 
     /// True where nothing waits for an outcome; parked fetches do not count.
@@ -315,6 +331,7 @@ impl Front {
         self.produce.check();
         self.fetch.check();
         self.groups.check();
+        self.meters.check();
     }
 }
 
@@ -322,6 +339,9 @@ impl Front {
 pub fn removed(update: &CatalogUpdate) -> impl Iterator<Item = &[crate::ids::PartitionId]> {
     update.changes.iter().filter_map(|change| match change {
         CatalogChange::Remove(topic) => Some(&topic.partitions[..]),
-        CatalogChange::Set(_) | CatalogChange::Config(_) | CatalogChange::Resource { .. } => None,
+        CatalogChange::Set(_)
+        | CatalogChange::Config(_)
+        | CatalogChange::Resource { .. }
+        | CatalogChange::Quota { .. } => None,
     })
 }

@@ -11,6 +11,8 @@
 //!   many replies unread, or [`CONNECTION_REPLY_BYTES_MAX`](apus_core::limits::CONNECTION_REPLY_BYTES_MAX) of them, no
 //!   further request begins. Then the socket is not read, so a client that does not read cannot make us hold more.
 //! - ApiVersions never leaves the session.
+//! - A client that used too much of a quota is told so and rests: until then no further request begins, whether the client
+//!   holds to what it was told or not.
 //! - What the core has no room for is held back by its kind ([`Need`]): a connection whose next request is a Produce
 //!   waits for bytes in flight, one whose next answer may be large waits for memory of replies. Members of groups go on.
 //! - Bytes that are no request, and requests that are not served, close the connection, as Kafka does.
@@ -40,7 +42,7 @@ use crate::wire::api_versions::{Identity, encode_api_versions, encode_unsupporte
 use crate::wire::header::{Reject, RequestHeader};
 use crate::wire::keys::ApiKey;
 use crate::wire::request::{Call, decode_request};
-use crate::wire::response::{Encoded, encode_response};
+use crate::wire::response::{Encoded, encode_throttled};
 use crate::wire::writer::{Frame, Writer};
 
 use frames::Frames;
@@ -108,6 +110,8 @@ pub enum Next {
         request: Request,
         /// No received bytes are left behind it.
         drained: bool,
+        /// How long it is, its header included.
+        bytes: usize,
     },
     /// No whole request has come.
     Idle,
@@ -115,6 +119,8 @@ pub enum Next {
     Busy,
     /// A request has come that the core has no room for.
     Held(Need),
+    /// No request begins before this time: the client used too much of a quota.
+    Rests(Instant),
     /// The connection is closed or closing.
     Closed,
 }
@@ -135,6 +141,8 @@ pub struct Session {
     /// When it was accepted, or last took long to read.
     reader_since: Instant,
     reading: bool,
+    /// Until then, no request begins.
+    rests_until: Instant,
     closed: bool,
     /// Its replies are given up.
     abandoned: bool,
@@ -163,6 +171,7 @@ impl Session {
             took: now,
             reader_since: now,
             reading: true,
+            rests_until: Instant(0),
             closed: false,
             abandoned: false,
         }
@@ -183,6 +192,10 @@ impl Session {
     /// The next request, if one has come and may begin. ApiVersions is answered on the way.
     pub fn next(&mut self, room: Room, writer: &mut Writer, turn: &mut Turn<'_>) -> Next {
         while !self.closed {
+            if turn.now < self.rests_until {
+                self.read(false, turn);
+                return Next::Rests(self.rests_until);
+            }
             let key = self.frames.code().and_then(ApiKey::of);
             let bytes = match self.frames.peek() {
                 Ok(Some(frame)) => frame.len(),
@@ -225,7 +238,8 @@ impl Session {
             Ok((header, Call::Core(request))) => {
                 let context = self.context_of(header.client_id.unwrap_or_default());
                 let slot = self.replies.begin(asked(&header, turn), alone);
-                Some(Next::Request { slot, context, request, drained: self.frames.is_empty() })
+                let (drained, bytes) = (self.frames.is_empty(), frame.len());
+                Some(Next::Request { slot, context, request, drained, bytes })
             }
             Ok((header, Call::ApiVersions(request))) => {
                 let SessionSettings { cluster_id, node_id, features, .. } = &*self.settings;
@@ -238,7 +252,7 @@ impl Session {
             Err(Reject::AnswerUnsupported { correlation }) => {
                 turn.count.requests_refused += 1;
                 let (api, came) = (ApiKey::ApiVersions.code(), turn.now);
-                let asked = Asked { api, version: 0, correlation, came };
+                let asked = Asked { api, version: 0, correlation, came, throttle_ms: 0 };
                 turn.count.refused(api, Refusal::UnsupportedVersion);
                 self.answer_here(encode_unsupported(writer, correlation), asked, turn);
                 None
@@ -267,15 +281,31 @@ impl Session {
         Arc::clone(&self.context)
     }
 
+    /// Whose requests these are.
+    #[must_use]
+    pub fn context(&self) -> &Arc<Context> {
+        &self.context
+    }
+
+    /// The client of this request, which is not answered yet, is to rest so long: it is told with the answer.
+    pub fn throttle(&mut self, slot: u64, throttle_ms: u64, turn: &mut Turn<'_>) {
+        if self.closed || throttle_ms == 0 {
+            return;
+        }
+        turn.count.throttled_requests += 1;
+        self.replies.throttle(slot, throttle_ms);
+        self.rests_until = self.rests_until.max(turn.now.after_ms(throttle_ms));
+    }
+
     /// The answer to a request of this session; it leaves when all before it have.
     pub fn answer(&mut self, slot: u64, response: Response, writer: &mut Writer, turn: &mut Turn<'_>) {
         if self.closed {
             return;
         }
-        let Asked { api, version, correlation, came } = self.replies.request(slot);
+        let Asked { api, version, correlation, came, throttle_ms } = self.replies.request(slot);
         turn.count.answered(api, turn.now - came);
         response.refusals(|refusal| turn.count.refused(api, refusal));
-        let answer = match (encode_response(writer, version, correlation, &response), response) {
+        let answer = match (encode_throttled(writer, version, correlation, throttle_ms, &response), response) {
             (Encoded::Frame(frame), _) => Answer::Frame(frame),
             (Encoded::Nothing, Response::Hangup(why)) => Answer::Close(why),
             (Encoded::Nothing, _) => Answer::Nothing,
@@ -411,7 +441,7 @@ impl Session {
 fn asked(header: &RequestHeader<'_>, turn: &mut Turn<'_>) -> Asked {
     let api = header.key.code();
     turn.count.begun(api);
-    Asked { api, version: header.version, correlation: header.correlation, came: turn.now }
+    Asked { api, version: header.version, correlation: header.correlation, came: turn.now, throttle_ms: 0 }
 }
 
 /// Whether a request runs beside no other. What is too short for a key is refused soon enough. Fetches run one at a time,

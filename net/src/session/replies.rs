@@ -38,6 +38,8 @@ pub(super) struct Asked {
     pub correlation: i32,
     /// When it had come.
     pub came: Instant,
+    /// How long its client is told to rest.
+    pub throttle_ms: i32,
 }
 
 #[derive(Debug)]
@@ -108,6 +110,13 @@ impl Replies {
     /// The request in this slot.
     pub fn request(&self, slot: u64) -> Asked {
         self.pending[self.index(slot)].asked
+    }
+
+    /// The client is told to rest so long, or longer where it was before.
+    pub fn throttle(&mut self, slot: u64, throttle_ms: u64) {
+        let index = self.index(slot);
+        let told = &mut self.pending[index].asked.throttle_ms;
+        *told = (*told).max(i32::try_from(throttle_ms).unwrap_or(i32::MAX));
     }
 
     fn index(&self, slot: u64) -> usize {

@@ -159,6 +159,32 @@ fn inited() -> Response {
 }
 
 #[test]
+fn whoever_used_too_much_rests() {
+    let mut bench = Bench::new();
+    bench.receive(&[heartbeat(10), heartbeat(11)].concat());
+    let Next::Request { slot, bytes, .. } = bench.next() else { panic!("a request came") };
+    assert_eq!(bytes, heartbeat(10).len() - 4);
+    bench.with(|session, _, turn| session.throttle(slot, 500, turn));
+    bench.answer(slot, beaten());
+    let reply = bench.effects.iter().find_map(|effect| match effect {
+        Effect::Reply { pieces, .. } => Some(pieces.concat()),
+        _ => None,
+    });
+    // Behind its length and its correlation stands how long to rest.
+    assert_eq!(reply.as_deref().map(|reply| &reply[8..12]), Some(&500_i32.to_be_bytes()[..]), "it is answered at once");
+    let until = Instant(0).after_ms(500);
+    assert!(matches!(bench.next(), Next::Rests(at) if at == until));
+    assert_eq!(bench.reading(), Some(false));
+    bench.now = Instant(until.0 - 1);
+    assert!(matches!(bench.next(), Next::Rests(_)));
+    bench.now = until;
+    let slot = bench.slot();
+    bench.answer(slot, beaten());
+    assert!(matches!(bench.next(), Next::Idle));
+    assert_eq!((bench.reading(), bench.count.throttled_requests), (Some(true), 1));
+}
+
+#[test]
 fn replies_leave_in_the_order_of_requests() {
     let mut bench = Bench::new();
     bench.receive(&[produce(10), produce(11), produce(12)].concat());
@@ -426,7 +452,7 @@ proptest! {
                         open.push((slot, alone));
                     }
                     Next::Idle | Next::Busy => break,
-                    Next::Held(_) | Next::Closed => prop_assert!(false, "held or closed"),
+                    Next::Held(_) | Next::Rests(_) | Next::Closed => prop_assert!(false, "held, resting or closed"),
                 }
             }
             let pick = picks[round % picks.len()];

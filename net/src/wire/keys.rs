@@ -1,10 +1,13 @@
 //! The APIs that are served, in one table: dispatch, headers and ApiVersions all read it.
 
 use super::schema::{
-    Message, alter_configs, api_versions, cluster, config_resources, configs, consumer_describe, consumer_groups,
-    coordinator, delete_records, describe_producers, elections, features, fetch, group_admin, group_offsets, groups,
-    leader_epoch, list_offsets, log_dirs, metadata, partitions, produce, producer_id,
-    quorum::request as quorum_request, reassignments, replace_configs, topics,
+    Message, alter_configs, api_versions,
+    client_quotas::{alter as alter_quotas, describe as describe_quotas},
+    cluster, config_resources, configs, consumer_describe, consumer_groups, coordinator, delete_records,
+    describe_producers, elections, features, fetch, group_admin, group_offsets, groups, leader_epoch, list_offsets,
+    log_dirs, metadata, partitions, produce, producer_id,
+    quorum::request as quorum_request,
+    reassignments, replace_configs, topics,
 };
 use super::versions::{Format, Versions};
 
@@ -61,6 +64,8 @@ served! {
     AlterPartitionReassignments: reassignments::AlterPartitionReassignmentsRequest "0-1" shown "0-1";
     ListPartitionReassignments: reassignments::ListPartitionReassignmentsRequest "0" shown "0";
     OffsetDelete: group_offsets::OffsetDeleteRequest "0" shown "0";
+    DescribeClientQuotas: describe_quotas::DescribeClientQuotasRequest "0-1" shown "0-1";
+    AlterClientQuotas: alter_quotas::AlterClientQuotasRequest "0-1" shown "0-1";
     DescribeQuorum: quorum_request::DescribeQuorumRequest "0-2" shown "0-2";
     UpdateFeatures: features::UpdateFeaturesRequest "0-2" shown "0-2";
     DescribeCluster: cluster::DescribeClusterRequest "0-2" shown "0-2";

@@ -24,6 +24,7 @@ pub mod versions;
 pub mod writer;
 
 mod alter_configs;
+mod client_quotas;
 mod configs;
 mod consumer_groups;
 mod delete_records;
@@ -44,4 +45,4 @@ mod topic;
 mod topics;
 
 pub use request::{Call, decode_request};
-pub use response::{Encoded, encode_response};
+pub use response::{Encoded, encode_response, encode_throttled};

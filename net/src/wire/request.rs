@@ -9,8 +9,8 @@ use super::reader::Malformed;
 use super::schema::api_versions::ApiVersionsRequest;
 use super::schema::{Message, cluster, reassignments};
 use super::{
-    alter_configs, configs, consumer_groups, delete_records, fetch, group_admin, group_offsets, groups, logs, metadata,
-    offsets, partitions, produce, producer_id, quorum, replicas, topics,
+    alter_configs, client_quotas, configs, consumer_groups, delete_records, fetch, group_admin, group_offsets, groups,
+    logs, metadata, offsets, partitions, produce, producer_id, quorum, replicas, topics,
 };
 
 /// What a frame asks for, and of whom.
@@ -109,6 +109,12 @@ fn decode_admin(key: ApiKey, version: i16, body: &[u8]) -> Result<AdminRequest, 
         ApiKey::ListPartitionReassignments => {
             let _: reassignments::ListPartitionReassignmentsRequest<'_> = Message::read(body, version)?;
             AdminRequest::ListReassignments
+        }
+        ApiKey::DescribeClientQuotas => {
+            AdminRequest::DescribeQuotas(client_quotas::describe_request(Message::read(body, version)?))
+        }
+        ApiKey::AlterClientQuotas => {
+            AdminRequest::AlterQuotas(client_quotas::alter_request(Message::read(body, version)?)?)
         }
         ApiKey::DescribeQuorum => AdminRequest::DescribeQuorum(quorum::describe_request(Message::read(body, version)?)),
         ApiKey::UpdateFeatures => {

@@ -4,11 +4,11 @@ use apus_core::api::{AdminResponse, Response};
 
 use super::header::encode_response_header;
 use super::keys::ApiKey;
-use super::schema::Message;
+use super::schema::{Kind, Message, Structure};
 use super::writer::{Frame, Writer};
 use super::{
-    alter_configs, configs, consumer_groups, delete_records, fetch, group_admin, group_offsets, groups, logs, metadata,
-    offsets, partitions, produce, producer_id, quorum, replicas, topics,
+    alter_configs, client_quotas, configs, consumer_groups, delete_records, fetch, group_admin, group_offsets, groups,
+    logs, metadata, offsets, partitions, produce, producer_id, quorum, replicas, topics,
 };
 
 /// Bytes for an answer, or none.
@@ -35,9 +35,23 @@ impl Encoded {
 
 /// Writes the answer to a request of this version.
 pub fn encode_response(writer: &mut Writer, version: i16, correlation: i32, response: &Response) -> Encoded {
-    let mut reply = Reply { writer, version, correlation };
+    encode_throttled(writer, version, correlation, 0, response)
+}
+
+/// The same for a client that is to rest so long, milliseconds.
+pub fn encode_throttled(
+    writer: &mut Writer,
+    version: i16,
+    correlation: i32,
+    throttle_time_ms: i32,
+    response: &Response,
+) -> Encoded {
+    let mut reply = Reply { writer, version, correlation, throttle_time_ms };
     match response {
-        Response::Produce(answer) => reply.write(ApiKey::Produce, &produce::response(answer)),
+        Response::Produce(answer) => {
+            let message = produce::response(answer);
+            reply.write(ApiKey::Produce, &super::schema::produce::ProduceResponse { throttle_time_ms, ..message });
+        }
         Response::Fetch(answer) => reply.write(ApiKey::Fetch, &fetch::response(answer, version)),
         Response::ListOffsets(answer) => reply.write(ApiKey::ListOffsets, &offsets::list_response(answer)),
         Response::OffsetForLeaderEpoch(answer) => {
@@ -101,13 +115,20 @@ struct Reply<'w> {
     writer: &'w mut Writer,
     version: i16,
     correlation: i32,
+    throttle_time_ms: i32,
 }
 
 impl Reply<'_> {
-    fn write<'a>(&mut self, key: ApiKey, message: &impl Message<'a>) {
+    fn write<'a, M: Message<'a>>(&mut self, key: ApiKey, message: &M) {
         self.writer.begin();
         encode_response_header(self.writer, key, self.version, self.correlation);
+        let body = self.writer.position();
         message.write(self.writer, self.version);
+        if self.throttle_time_ms > 0
+            && let Some(at) = throttle_at(M::STRUCTURE, self.version)
+        {
+            self.writer.overwrite(body + at, &self.throttle_time_ms.to_be_bytes());
+        }
     }
 
     fn administrate(&mut self, response: &AdminResponse) {
@@ -128,6 +149,12 @@ impl Reply<'_> {
             AdminResponse::ListReassignments => {
                 self.write(ApiKey::ListPartitionReassignments, &replicas::list_response());
             }
+            AdminResponse::DescribeQuotas(answer) => {
+                self.write(ApiKey::DescribeClientQuotas, &client_quotas::describe_response(answer));
+            }
+            AdminResponse::AlterQuotas(answer) => {
+                self.write(ApiKey::AlterClientQuotas, &client_quotas::alter_response(answer));
+            }
             AdminResponse::DescribeQuorum(answer) => {
                 self.write(ApiKey::DescribeQuorum, &quorum::describe_response(answer));
             }
@@ -136,4 +163,18 @@ impl Reply<'_> {
             }
         }
     }
+}
+
+/// Where a body says how long its client is to rest: in front, but for an error. Produce says it at its end, and is told
+/// before it is written.
+fn throttle_at(structure: &Structure, version: i16) -> Option<usize> {
+    let mut at = 0;
+    for field in structure.fields.iter().filter(|field| field.versions.contains(version)) {
+        match (field.name, &field.kind) {
+            ("throttle_time_ms", Kind::Int32) => return Some(at),
+            (_, Kind::Int16) => at += size_of::<i16>(),
+            _ => return None,
+        }
+    }
+    None
 }

@@ -155,6 +155,18 @@ impl Writer {
         self.splices.push(Splice { at: self.skeleton.len(), bytes: bytes.clone() });
     }
 
+    /// Where the next byte goes; what is spliced does not count.
+    pub fn position(&self) -> usize {
+        self.skeleton.len()
+    }
+
+    /// Puts bytes in the place of others that were put there; a frame that is too long keeps none.
+    pub fn overwrite(&mut self, at: usize, bytes: &[u8]) {
+        if let Some(place) = self.skeleton.get_mut(at..at + bytes.len()) {
+            place.copy_from_slice(bytes);
+        }
+    }
+
     /// An unsigned variable-length number.
     #[inline]
     pub fn varint(&mut self, value: u32) {

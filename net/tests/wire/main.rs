@@ -11,4 +11,5 @@ mod groups;
 mod hostile;
 mod mapping;
 mod operate;
+mod quotas;
 mod schema;

@@ -90,6 +90,22 @@ configs() {
     step configs-broker-default kafka-configs --describe --entity-type brokers --entity-default
 }
 
+quotas() {
+    step quotas-user kafka-configs --alter --entity-type users --entity-name alice --add-config producer_byte_rate=1048576,consumer_byte_rate=2097152
+    step quotas-user-client kafka-configs --alter --entity-type users --entity-name alice --entity-type clients --entity-default --add-config request_percentage=12.5
+    step quotas-client-default kafka-configs --alter --entity-type clients --entity-default --add-config controller_mutation_rate=10
+    step quotas-ip kafka-configs --alter --entity-type ips --entity-name 127.0.0.1 --add-config connection_creation_rate=1000
+    step quotas-bad-value kafka-configs --alter --entity-type clients --entity-name loader --add-config producer_byte_rate=0
+    step quotas-fraction kafka-configs --alter --entity-type clients --entity-name loader --add-config producer_byte_rate=1.5
+    step quotas-describe-users kafka-configs --describe --entity-type users
+    step quotas-describe-user-clients kafka-configs --describe --entity-type users --entity-name alice --entity-type clients
+    step quotas-describe-clients kafka-configs --describe --entity-type clients
+    step quotas-describe-ips kafka-configs --describe --entity-type ips
+    step quotas-delete kafka-configs --alter --entity-type users --entity-name alice --delete-config producer_byte_rate
+    step quotas-delete-absent kafka-configs --alter --entity-type users --entity-name alice --delete-config request_percentage
+    step quotas-describe-deleted kafka-configs --describe --entity-type users --entity-name alice
+}
+
 groups() {
     local reset=(--reset-offsets --group readers)
     kcat -b "$BOOTSTRAP" -G readers -X auto.offset.reset=earliest -e -q birds >"$WORK/read" 2>/dev/null
@@ -150,6 +166,7 @@ against() {
     topics
     offsets
     configs
+    quotas
     groups
     operate
     goodbye

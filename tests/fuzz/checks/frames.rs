@@ -169,6 +169,7 @@ impl Bench {
                     self.answer_all();
                 }
                 Next::Held(need) => panic!("there is room, and yet it waits for {need:?}"),
+                Next::Rests(until) => panic!("nobody bounds it, and yet it rests until {until:?}"),
                 Next::Idle => return,
                 Next::Closed => {
                     self.story.closed = true;

@@ -4,6 +4,7 @@ use apus_core::batch::{Codec, Sequence};
 use apus_core::ids::ProducerId;
 use apus_core::records::build::BatchBuilder;
 use apus_net::wire::schema::alter_configs::*;
+use apus_net::wire::schema::client_quotas::{alter as alter_quotas, describe as describe_quotas};
 use apus_net::wire::schema::cluster::DescribeClusterRequest;
 use apus_net::wire::schema::config_resources::ListConfigResourcesRequest;
 use apus_net::wire::schema::configs::*;
@@ -45,6 +46,7 @@ pub fn all() -> Vec<(&'static str, Vec<u8>)> {
         ("topics", topics()),
         ("configs", configs()),
         ("operate", operate()),
+        ("quotas", quotas()),
         ("stalled-reader", stalled_reader()),
         ("hang-ups", hang_ups()),
     ]
@@ -373,6 +375,25 @@ fn operate() -> Vec<u8> {
         script.ask(1, 4, &DescribeConfigsRequest { resources: vec![resource], ..Default::default() });
     }
     script.ask(1, 1, &ListConfigResourcesRequest { resource_types: vec![] });
+    script.finish()
+}
+
+fn quotas() -> Vec<u8> {
+    let mut script = Script::new();
+    create(&mut script, "t", 2, &[]);
+    for (entity_type, key, value) in [("client-id", "producer_byte_rate", 1.0), ("user", "consumer_byte_rate", 1.0)] {
+        let entity = vec![alter_quotas::EntityData { entity_type, entity_name: None }];
+        let ops = vec![alter_quotas::OpData { key, value, remove: false }];
+        let entries = vec![alter_quotas::EntryData { entity, ops }];
+        script.ask(0, 1, &alter_quotas::AlterClientQuotasRequest { entries, validate_only: false });
+    }
+    let components = vec![describe_quotas::ComponentData { entity_type: "user", match_type: 2, r#match: None }];
+    script.ask(2, 1, &describe_quotas::DescribeClientQuotasRequest { components, strict: true });
+    for _ in 0..3 {
+        produce(&mut script, 1, 9, -1, &[batch(Codec::None, None)]);
+        fetch(&mut script, 2, 12, 0, (0, -1));
+    }
+    script.pass(60_000);
     script.finish()
 }
 

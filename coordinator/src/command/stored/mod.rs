@@ -12,7 +12,7 @@
 //! | 14 | 1 | [`RemoveGroupV1`] | | 16 | 1 | [`RemoveOffsetsV1`] |
 //! | 17 | 1 | [`CloseLivesV1`] | | 20 | 1 | [`GrowTopicV1`] |
 //! | 21 | 1 | [`ConfigureTopicV1`] | | 22 | 1 | [`ConfigureBrokerV1`] |
-//! | 40 | 1 | [`ConfigureResourceV1`] | | | | |
+//! | 40 | 1 | [`ConfigureResourceV1`] | | 41 | 1 | [`SetQuotasV1`] |
 //!
 //! A payload is an rkyv archive (little endian, 32-bit relative pointers, no alignment), its root at the end; fields
 //! stand in the order of their declaration.
@@ -29,6 +29,7 @@ mod bytes;
 mod consumers;
 mod group;
 mod life;
+mod quota;
 mod resource;
 mod topic;
 
@@ -37,6 +38,7 @@ pub(super) use bytes::{AbandonV1, CommitV1, ObjectsDeletedV1, RehomeV1, TrimV1};
 pub(super) use consumers::ChangeConsumersV1;
 pub(super) use group::{CommitOffsetsV1, RemoveGroupV1, RemoveOffsetsV1, StoreGroupV1};
 pub(super) use life::{BeginV1, CloseLivesV1, DigestV1, ExpireProducersV1, ReserveProducerIdsV1};
+pub(super) use quota::SetQuotasV1;
 pub(super) use resource::ConfigureResourceV1;
 pub(super) use topic::{ConfigureTopicV1, CreateTopicV1, DeleteTopicV1, GrowTopicV1};
 

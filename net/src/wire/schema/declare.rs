@@ -137,6 +137,11 @@ pub(super) const fn tag(tags: &[u32]) -> u32 {
     if tags.is_empty() { u32::MAX } else { tags[0] }
 }
 
+/// A field's name in Kafka's words: without the mark of one that is a word of Rust's own.
+pub(super) const fn plain(name: &'static str) -> &'static str {
+    if name.len() > 2 && name.as_bytes()[1] == b'#' { name.split_at(2).1 } else { name }
+}
+
 /// Declares messages and their structures; see the module above for the notation.
 macro_rules! schema {
     ($(
@@ -191,7 +196,7 @@ macro_rules! schema {
                 memory_bytes: size_of::<Self>(),
                 wire_bytes_min: <Self as Wire<$wire>>::bytes_min,
                 fields: &[$(Field {
-                    name: stringify!($field),
+                    name: plain(stringify!($field)),
                     kind: <$type as Wire<$wire>>::KIND,
                     versions: Versions::parse($versions),
                     nullable: Versions::parse(concat!($($null)?)),
@@ -287,5 +292,5 @@ pub(super) mod prelude {
     pub(in super::super) use super::super::super::writer::Writer;
     pub(in super::super) use apus_core::ids::Uuid;
 
-    pub(in super::super) use super::{Field, Kind, Structure, schema, tag};
+    pub(in super::super) use super::{Field, Kind, Structure, plain, schema, tag};
 }

@@ -16,6 +16,7 @@ mod declare;
 
 pub mod alter_configs;
 pub mod api_versions;
+pub mod client_quotas;
 pub mod cluster;
 pub mod config_resources;
 pub mod configs;
@@ -160,4 +161,8 @@ pub const MESSAGES: &[Entry] = entries! {
     consumer_groups::ConsumerGroupHeartbeatResponse,
     consumer_describe::ConsumerGroupDescribeRequest,
     consumer_describe::ConsumerGroupDescribeResponse,
+    client_quotas::describe::DescribeClientQuotasRequest,
+    client_quotas::described::DescribeClientQuotasResponse,
+    client_quotas::alter::AlterClientQuotasRequest,
+    client_quotas::altered::AlterClientQuotasResponse,
 };
