@@ -23,6 +23,7 @@ pub mod pack_builder;
 pub mod packer;
 pub mod placement;
 pub mod records;
+pub mod share_message;
 pub mod tail;
 pub mod time;
 pub mod topic_name;

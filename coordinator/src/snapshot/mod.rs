@@ -2,7 +2,8 @@
 //!
 //! Taking one clones `Arc`s; encoding happens elsewhere and later, a part at a time. A part holds up to 16 pages or
 //! leaves of one container, about 1 MiB at most; more only where a pack has very many batches to remember, a group very
-//! many members, or offsets much that clients keep beside them.
+//! many members, offsets much that clients keep beside them, or a share
+//! partition thousands of records under way.
 //! The manifest names every part of the state: those that this snapshot
 //! wrote, and those of earlier ones that are still true. Parts first, then the manifest, then whatever names it; a
 //! snapshot without a manifest never was.
@@ -19,6 +20,7 @@ use crate::ledger::group_offset::Committed;
 use crate::ledger::objects::Object;
 use crate::ledger::producers::Producer;
 use crate::ledger::resources::ResourceRecord;
+use crate::ledger::shares::Share;
 use crate::ledger::topics::{Partition, TopicRecord};
 use crate::ledger::windows::Window;
 use crate::ledger::{Containers, Scalars};
@@ -50,6 +52,7 @@ pub struct Snapshot {
     group_offsets: Leaves<Committed>,
     brokers: Pages<BrokerRecord>,
     resources: Pages<ResourceRecord>,
+    shares: Leaves<Share>,
 }
 
 impl Snapshot {
@@ -70,6 +73,7 @@ impl Snapshot {
             group_offsets: ledger.groups.offsets.leaves().to_vec(),
             brokers: ledger.brokers.pages().to_vec(),
             resources: ledger.resources.table.pages().to_vec(),
+            shares: ledger.groups.shares.shelf.leaves().to_vec(),
         }
     }
 
@@ -131,6 +135,7 @@ impl Snapshot {
             .chain(of(Container::GroupOffsets, part::leaf_changes(&self.group_offsets)))
             .chain(of(Container::Brokers, part::page_changes(&self.brokers)))
             .chain(of(Container::Resources, part::page_changes(&self.resources)))
+            .chain(of(Container::Shares, part::leaf_changes(&self.shares)))
     }
 
     /// One part, encoded.
@@ -147,6 +152,7 @@ impl Snapshot {
             Container::GroupOffsets => part::encode_leaves(id, &self.group_offsets),
             Container::Brokers => part::encode_pages(id, &self.brokers),
             Container::Resources => part::encode_pages(id, &self.resources),
+            Container::Shares => part::encode_leaves(id, &self.shares),
         };
         Part::new(id, self.scalars.incarnation, self.scalars.lsn, bytes)
     }

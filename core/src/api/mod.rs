@@ -23,6 +23,7 @@ mod quorum;
 mod records;
 mod refusals;
 mod replicas;
+mod shares;
 mod topics;
 
 pub use admin::*;
@@ -41,6 +42,7 @@ pub use producers::*;
 pub use quorum::*;
 pub use records::*;
 pub use replicas::*;
+pub use shares::*;
 pub use topics::*;
 
 /// What is known of the asker, from the first day.
@@ -99,6 +101,7 @@ pub enum Request {
     DeleteRecords(DeleteRecordsRequest),
     AlterConfigs(AlterConfigsRequest),
     Admin(AdminRequest),
+    Share(ShareRequest),
 }
 
 /// The answer to a [`Request`] of the same name.
@@ -133,6 +136,7 @@ pub enum Response {
     DeleteRecords(DeleteRecordsResponse),
     AlterConfigs(AlterConfigsResponse),
     Admin(AdminResponse),
+    Share(ShareResponse),
     /// acks=0 and all went well: nothing is sent.
     Silence,
     /// acks=0 and something went wrong: the connection is closed, as Kafka does; the text is for the log.

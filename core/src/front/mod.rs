@@ -40,6 +40,7 @@ mod reads;
 mod replicas;
 pub mod rope;
 mod sessions;
+mod shares;
 pub mod stitch;
 mod subscribe;
 mod subscription;
@@ -90,6 +91,7 @@ pub struct Front {
     offsets: offsets::Lookups,
     admin: admin::Asks,
     groups: groups::Groups,
+    shares: shares::Shares,
     /// Answers for the sessions, in the order in which they were found; the node takes them.
     pub answers: Vec<(RequestId, Response)>,
 }
@@ -110,6 +112,7 @@ impl Front {
             offsets: offsets::Lookups::default(),
             admin: admin::Asks::default(),
             groups: groups::Groups::default(),
+            shares: shares::Shares::default(),
             answers: Vec::new(),
             settings,
         }
@@ -169,6 +172,7 @@ impl Front {
             Request::DeleteRecords(request) => self.delete_records(id, request, turn),
             Request::AlterConfigs(request) => self.alter_configs(id, request, turn),
             Request::Admin(request) => self.administrate(id, context, request, turn),
+            Request::Share(request) => self.share(id, context, request, turn),
         }
     }
 
@@ -193,6 +197,7 @@ impl Front {
     pub fn closed(&mut self, connection: ConnectionId, turn: &mut Turn<'_>) {
         self.fetch_closed(connection, turn);
         self.groups.closed(connection);
+        self.shares_closed(connection, turn);
     }
 
     /// Commits, in the order of the journal: the hot tier takes their bytes.
@@ -251,7 +256,7 @@ impl Front {
             Answer::CreateTopics(response) => self.topics_created(ticket, response),
             Answer::DeleteTopics(response) => self.topics_deleted(ticket, response),
             Answer::InitProducer(result) => self.producer_given(ticket, result),
-            Answer::Group(answer) => self.group_answered(ticket, *answer),
+            Answer::Group(answer) => self.group_answered(ticket, *answer, turn),
             Answer::Opened(_) => panic!("{ticket:?} is a tail's"),
             Answer::CreatePartitions(response) => self.partitions_created(ticket, response),
             Answer::AlterConfigs(response) => self.configs_altered(ticket, response),
@@ -294,7 +299,11 @@ impl Front {
     /// True where nothing waits for an outcome; parked fetches do not count.
     #[must_use]
     pub fn idle(&self) -> bool {
-        self.produce.bytes() == 0 && self.produce.is_empty() && self.admin.is_empty() && self.groups.is_empty()
+        self.produce.bytes() == 0
+            && self.produce.is_empty()
+            && self.admin.is_empty()
+            && self.groups.is_empty()
+            && self.shares.is_empty()
     }
 
     /// The topics, as this core sees them.

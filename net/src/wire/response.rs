@@ -1,6 +1,6 @@
 //! From an answer, in words that know no versions, to a frame.
 
-use apus_core::api::{AdminResponse, Response};
+use apus_core::api::{AdminResponse, Response, ShareResponse};
 
 use super::header::encode_response_header;
 use super::keys::ApiKey;
@@ -8,7 +8,7 @@ use super::schema::Message;
 use super::writer::{Frame, Writer};
 use super::{
     alter_configs, configs, consumer_groups, delete_records, fetch, group_admin, group_offsets, groups, logs, metadata,
-    offsets, partitions, produce, producer_id, quorum, replicas, topics,
+    offsets, partitions, produce, producer_id, quorum, replicas, share_fetch, share_groups, topics,
 };
 
 /// Bytes for an answer, or none.
@@ -92,6 +92,7 @@ pub fn encode_response(writer: &mut Writer, version: i16, correlation: i32, resp
             reply.write(ApiKey::IncrementalAlterConfigs, &alter_configs::response(answer));
         }
         Response::Admin(answer) => reply.administrate(answer),
+        Response::Share(answer) => reply.share(answer),
         Response::Silence | Response::Hangup(_) => return Encoded::Nothing,
     }
     writer.finish_answer().map_or(Encoded::TooLong, Encoded::Frame)
@@ -108,6 +109,30 @@ impl Reply<'_> {
         self.writer.begin();
         encode_response_header(self.writer, key, self.version, self.correlation);
         message.write(self.writer, self.version);
+    }
+
+    fn share(&mut self, response: &ShareResponse) {
+        match response {
+            ShareResponse::Heartbeat(answer) => {
+                self.write(ApiKey::ShareGroupHeartbeat, &share_groups::heartbeat_response(answer));
+            }
+            ShareResponse::Describe(answer) => {
+                self.write(ApiKey::ShareGroupDescribe, &share_groups::describe_response(answer));
+            }
+            ShareResponse::Fetch(answer) => self.write(ApiKey::ShareFetch, &share_fetch::fetch_response(answer)),
+            ShareResponse::Acknowledge(answer) => {
+                self.write(ApiKey::ShareAcknowledge, &share_fetch::acknowledge_response(answer));
+            }
+            ShareResponse::DescribeOffsets(answer) => {
+                self.write(ApiKey::DescribeShareGroupOffsets, &share_groups::describe_offsets_response(answer));
+            }
+            ShareResponse::AlterOffsets(answer) => {
+                self.write(ApiKey::AlterShareGroupOffsets, &share_groups::alter_offsets_response(answer));
+            }
+            ShareResponse::DeleteOffsets(answer) => {
+                self.write(ApiKey::DeleteShareGroupOffsets, &share_groups::delete_offsets_response(answer));
+            }
+        }
     }
 
     fn administrate(&mut self, response: &AdminResponse) {
