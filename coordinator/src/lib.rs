@@ -24,5 +24,6 @@ pub mod ledger;
 pub mod machine;
 pub mod owner;
 pub mod reaper;
+pub(crate) mod shares;
 pub mod snapshot;
 pub mod spill;

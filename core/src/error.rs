@@ -97,8 +97,12 @@ pub enum Refusal {
     StaleMemberEpoch,
     MismatchedEndpointType,
     UnsupportedEndpointType,
+    InvalidRecordState,
+    ShareSessionNotFound,
+    InvalidShareSessionEpoch,
     InvalidRegularExpression,
     RebootstrapRequired,
+    ShareSessionLimitReached,
 }
 
 /// A refusal with the sentence that a person is to read, where the answer has room for one. One sentence may stand in a

@@ -12,6 +12,7 @@ use crate::api::{
 };
 use crate::error::Refusal;
 use crate::ids::TopicId;
+use crate::share_message::{ShareAnswer, ShareAsk};
 
 /// A question about groups. A join or a sync may be answered minutes later; where its connection is gone by then, the
 /// front drops the answer.
@@ -51,6 +52,8 @@ pub enum GroupAsk {
     },
     /// At once.
     DescribeConsumers(ConsumerDescribeRequest),
+    /// Of share groups.
+    Share(ShareAsk),
 }
 
 /// The answer to a [`GroupAsk`] of the same name.
@@ -72,6 +75,7 @@ pub enum GroupAnswer {
     Forget(Result<Vec<OffsetsCommitted>, Refusal>),
     Beat(ConsumerHeartbeatResponse),
     DescribeConsumers(ConsumerDescribeResponse),
+    Share(ShareAnswer),
 }
 
 /// A group's new positions.
@@ -148,6 +152,7 @@ impl GroupAsk {
             | GroupAsk::Beat { .. } => true,
             GroupAsk::Heartbeat(_) | GroupAsk::Fetch(_) | GroupAsk::List(_) | GroupAsk::Describe(_) => false,
             GroupAsk::DescribeConsumers(_) => false,
+            GroupAsk::Share(ask) => ask.writes(),
         }
     }
 
@@ -171,6 +176,7 @@ impl GroupAsk {
                     authorized_operations: request.authorized_operations,
                 })
             }
+            GroupAsk::Share(ask) => GroupAnswer::Share(ask.refused(refusal)),
             GroupAsk::Fetch(wanted) => GroupAnswer::Fetch(wanted.groups.iter().map(|_| Err(refusal)).collect()),
             GroupAsk::List(_) => GroupAnswer::List(ListGroupsResponse { result: Err(refusal) }),
             GroupAsk::Describe(request) => {

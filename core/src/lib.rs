@@ -24,6 +24,7 @@ pub mod packer;
 pub mod placement;
 pub mod quota;
 pub mod records;
+pub mod share_message;
 pub mod tail;
 pub mod time;
 pub mod topic_name;

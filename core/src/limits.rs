@@ -171,6 +171,21 @@ pub const OFFSET_METADATA_BYTES_MAX: u64 = 64 * MIB;
 /// One OffsetCommit, as it is journaled: Kafka's own bound is a batch of its offsets topic.
 pub const OFFSET_COMMIT_BYTES_MAX: u64 = MIB;
 
+/// Share partitions of all share groups, each a partition that a group began to share: ~120 bytes each, 12 MB.
+pub const SHARE_PARTITIONS_MAX: u64 = 100_000;
+
+/// Runs of records of share partitions that are neither untouched nor done with: 24 bytes each, ~100 MB. Beyond it no
+/// further records are given out, until members acknowledge what they have.
+pub const SHARE_BATCHES_MAX: u64 = 4_000_000;
+
+/// Runs of records that one command changes: 24 bytes each, and a head for each partition. What a member acknowledges of
+/// one partition is one command, and of no more than these: it has no more records at a time than
+/// `group.share.partition.max.record.locks`, 10,000 at most.
+pub const SHARE_CHANGES_MAX: usize = 16_384;
+
+/// Partitions in all share sessions together: ~60 bytes each, 60 MB.
+pub const SHARE_WATCHES_MAX: usize = 1_000_000;
+
 /// Producer ids reserved by one command, so that InitProducerId costs a journal write once in a thousand.
 pub const PRODUCER_ID_BLOCK: i64 = 1_000;
 

@@ -36,6 +36,9 @@ pub fn encode(envelope: &Envelope, out: &mut Vec<u8>) -> usize {
         Command::CommitOffsets(_) => put::<stored::CommitOffsetsV1>(envelope, out),
         Command::ChangeConsumers(_) => put::<stored::ChangeConsumersV1>(envelope, out),
         Command::RemoveOffsets { .. } => put::<stored::RemoveOffsetsV1>(envelope, out),
+        Command::ChangeSharers(_) => put::<stored::ChangeSharersV1>(envelope, out),
+        Command::ChangeShares(_) => put::<stored::ChangeSharesV1>(envelope, out),
+        Command::RemoveShares { .. } => put::<stored::RemoveSharesV1>(envelope, out),
     }
     assert!(out.len() > start + frame::HEADER_BYTES);
     out.len() - start
@@ -71,6 +74,9 @@ pub fn decode(bytes: &[u8]) -> Result<(Envelope, usize), Corrupt> {
         stored::CommitOffsetsV1::FRAME => get::<stored::CommitOffsetsV1>(payload),
         stored::RemoveOffsetsV1::FRAME => get::<stored::RemoveOffsetsV1>(payload),
         stored::ChangeConsumersV1::FRAME => get::<stored::ChangeConsumersV1>(payload),
+        stored::ChangeSharersV1::FRAME => get::<stored::ChangeSharersV1>(payload),
+        stored::ChangeSharesV1::FRAME => get::<stored::ChangeSharesV1>(payload),
+        stored::RemoveSharesV1::FRAME => get::<stored::RemoveSharesV1>(payload),
         (kind, version) => Err(Corrupt::Unknown { kind, version }),
     }?;
     Ok((envelope, found.consumed))

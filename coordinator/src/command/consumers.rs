@@ -117,6 +117,19 @@ impl StoredConsumers {
     }
 }
 
+impl StoredConsumers {
+    /// The same of a share group, where members share partitions and have no other names.
+    #[must_use]
+    pub fn is_sound_shared(&self) -> bool {
+        self.target_epoch >= 0
+            && self.target_epoch <= self.epoch
+            && self.members.iter().all(|(id, member)| {
+                let plain = member.instance_id.is_none() && member.regex.is_none() && member.revoking.is_empty();
+                *id == member.id && plain && member.is_sound() && (0..=self.target_epoch).contains(&member.epoch)
+            })
+    }
+}
+
 impl StoredConsumer {
     /// True once it has what it is to have.
     #[must_use]

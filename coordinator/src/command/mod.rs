@@ -19,12 +19,14 @@ mod codec;
 pub mod consumers;
 pub mod frame;
 pub mod group;
+pub mod shares;
 mod stored;
 
 pub use codec::{decode, encode};
 pub use consumers::{ChangeConsumers, StoredConsumer, StoredConsumers};
 pub use frame::Corrupt;
 pub use group::{CommitOffsets, StoredGroup, StoredMember};
+pub use shares::{ChangeShares, StoredShare};
 
 /// The level of formats that this binary writes, and the highest one that it can lead.
 pub const FORMAT_LEVEL: u16 = 1;
@@ -154,6 +156,17 @@ pub enum Command {
         /// The group.
         group: Arc<str>,
         /// Where; at most [`group::OFFSETS_MAX`].
+        partitions: Vec<PartitionId>,
+    },
+    /// A share group changed: its members, as those of the consumer protocol stand.
+    ChangeSharers(Arc<ChangeConsumers>),
+    /// Share partitions changed.
+    ChangeShares(Arc<ChangeShares>),
+    /// A share group forgets how far it came.
+    RemoveShares {
+        /// The group.
+        group: Arc<str>,
+        /// Where; at most [`apus_core::limits::SHARE_CHANGES_MAX`].
         partitions: Vec<PartitionId>,
     },
     /// What the leader's state amounted to behind a position: whoever differs must halt.

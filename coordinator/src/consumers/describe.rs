@@ -3,18 +3,18 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use apus_core::api::{ConsumersDescription, DescribedConsumer, DescribedConsumers, NamedPartitions};
+use apus_core::api::{ConsumerState, ConsumersDescription, DescribedConsumer, DescribedConsumers, NamedPartitions};
 use apus_core::error::{Refusal, Refused};
 use apus_core::ids::PartitionId;
 
-use super::state;
+use super::{shared_state, state};
 use crate::command::consumers::{StoredConsumer, StoredConsumers};
 use crate::ledger::Ledger;
 
 /// What a group is.
 pub(crate) fn describe(id: &Arc<str>, is_classic: bool, ledger: &Ledger) -> DescribedConsumers {
     let result = match ledger.consumers(id) {
-        Some(group) if !is_classic => Ok(described(group, ledger)),
+        Some(group) if !is_classic => Ok(described(group, state(group), ledger)),
         _ if is_classic || ledger.group(id).is_some() => {
             Err(Refused::new(Refusal::GroupIdNotFound, format!("Group {id} is not a consumer group.")))
         }
@@ -23,7 +23,19 @@ pub(crate) fn describe(id: &Arc<str>, is_classic: bool, ledger: &Ledger) -> Desc
     DescribedConsumers { group_id: Arc::clone(id), result }
 }
 
-fn described(group: &StoredConsumers, ledger: &Ledger) -> ConsumersDescription {
+/// What a share group is.
+pub(crate) fn describe_shared(id: &Arc<str>, is_classic: bool, ledger: &Ledger) -> DescribedConsumers {
+    let result = match ledger.sharers(id) {
+        Some(group) => Ok(described(group, shared_state(group), ledger)),
+        None if is_classic || ledger.group(id).is_some() => {
+            Err(Refused::new(Refusal::GroupIdNotFound, format!("Group {id} is not a share group.")))
+        }
+        None => Err(Refused::new(Refusal::GroupIdNotFound, format!("Group {id} not found."))),
+    };
+    DescribedConsumers { group_id: Arc::clone(id), result }
+}
+
+fn described(group: &StoredConsumers, state: ConsumerState, ledger: &Ledger) -> ConsumersDescription {
     let member = |member: &Arc<StoredConsumer>| DescribedConsumer {
         member_id: Arc::clone(&member.id),
         instance_id: member.instance_id.clone(),
@@ -36,7 +48,7 @@ fn described(group: &StoredConsumers, ledger: &Ledger) -> ConsumersDescription {
         target: named(&member.target, ledger),
     };
     ConsumersDescription {
-        state: state(group),
+        state,
         epoch: group.epoch,
         assignment_epoch: group.target_epoch,
         assignor: Arc::clone(&group.assignor),

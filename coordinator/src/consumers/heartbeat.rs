@@ -354,7 +354,7 @@ pub(super) fn resolve(owned: &TopicPartitions, ledger: &Ledger) -> Owned {
 }
 
 /// Partitions under the names that clients know; those of deleted topics are nobody's.
-pub(super) fn named(partitions: &[PartitionId], ledger: &Ledger) -> TopicPartitions {
+pub(crate) fn named(partitions: &[PartitionId], ledger: &Ledger) -> TopicPartitions {
     let mut topics = std::collections::BTreeMap::new();
     for partition in partitions {
         let found = ledger.topic_of(*partition).and_then(|record| Some((record.id, record.index_of(*partition)?)));

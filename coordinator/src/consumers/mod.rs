@@ -26,7 +26,7 @@ pub(crate) mod heartbeat;
 pub(crate) mod leave;
 mod reconcile;
 mod rules;
-mod topics;
+pub(crate) mod topics;
 
 pub use rules::Rules;
 
@@ -48,6 +48,34 @@ impl Presence {
     }
 }
 
+/// Which groups these are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Protocol {
+    /// Of the consumer protocol.
+    #[default]
+    Consumer,
+    /// Share groups.
+    Share,
+}
+
+impl Protocol {
+    /// A group, if it is one of these.
+    fn find<'a>(self, ledger: &'a Ledger, id: &str) -> Option<&'a Arc<StoredConsumers>> {
+        match self {
+            Protocol::Consumer => ledger.consumers(id),
+            Protocol::Share => ledger.sharers(id),
+        }
+    }
+
+    /// Where a group of these stands.
+    fn state(self, group: &StoredConsumers) -> ConsumerState {
+        match self {
+            Protocol::Consumer => state(group),
+            Protocol::Share => shared_state(group),
+        }
+    }
+}
+
 /// A group with members.
 #[derive(Debug)]
 struct Live {
@@ -64,19 +92,22 @@ struct Live {
 pub struct Consumers {
     live: BTreeMap<Arc<str>, Live>,
     timers: BTreeSet<(Instant, Arc<str>)>,
+    protocol: Protocol,
 }
 
 impl Consumers {
     /// The groups of a ledger; everyone's silence begins now.
     #[must_use]
-    pub fn load(ledger: &Ledger, rules: &Rules, now: Instant) -> Consumers {
-        let mut consumers = Consumers::default();
+    pub fn load(protocol: Protocol, ledger: &Ledger, session_ms: impl Fn(&Arc<str>) -> u64, now: Instant) -> Consumers {
+        let mut consumers = Consumers { protocol, ..Consumers::default() };
         for stored in ledger.groups_behind(None) {
-            let Some(group) = ledger.consumers(&stored.id).filter(|group| !group.members.is_empty()) else { continue };
+            let found = protocol.find(ledger, &stored.id).filter(|group| !group.members.is_empty());
+            let Some(group) = found else { continue };
+            let session_ms = session_ms(&stored.id);
             for member in group.members.values() {
                 let revokes = !member.revoking.is_empty();
                 let revokes_ms = revokes.then(|| u64::try_from(member.rebalance_timeout_ms).unwrap_or(0));
-                consumers.heard(&stored.id, &member.id, revokes_ms, rules, now);
+                consumers.heard(&stored.id, &member.id, revokes_ms, session_ms, now);
             }
         }
         consumers
@@ -88,12 +119,12 @@ impl Consumers {
         id: &Arc<str>,
         member: &Arc<str>,
         revokes_ms: Option<u64>,
-        rules: &Rules,
+        session_ms: u64,
         now: Instant,
     ) {
         let new = || Live { members: BTreeMap::new(), wake_at: Instant::NEVER, topics_mark: 0, look_at: now };
         let live = self.live.entry(Arc::clone(id)).or_insert_with(new);
-        let session_at = now.after_ms(rules.session_ms);
+        let session_at = now.after_ms(session_ms);
         let begun = live.members.get(member).map_or(Instant::NEVER, |presence| presence.revoke_at);
         let revoke_at = revokes_ms.map_or(Instant::NEVER, |most_ms| begun.min(now.after_ms(most_ms)));
         let presence = Presence { session_at, revoke_at };
@@ -150,7 +181,7 @@ impl Consumers {
         let (_, id) = self.timers.first().filter(|(at, _)| *at <= now)?;
         let due = self.live[id].members.iter().filter(|(_, presence)| presence.at() <= now);
         let due: Vec<Arc<str>> = due.map(|(member, _)| Arc::clone(member)).collect();
-        let group = ledger.consumers(id).expect("a group in memory is stored");
+        let group = self.protocol.find(ledger, id).expect("a group in memory is stored");
         Some((Arc::clone(id), (!due.is_empty()).then(|| leave::without(group, id, due))))
     }
 
@@ -166,8 +197,8 @@ impl Consumers {
     /// How many groups with members stand where.
     pub(crate) fn counts(&self, ledger: &Ledger) -> BTreeMap<&'static str, u64> {
         let mut counts = BTreeMap::new();
-        for group in self.live.keys().filter_map(|id| ledger.consumers(id)) {
-            *counts.entry(state(group).name()).or_default() += 1;
+        for group in self.live.keys().filter_map(|id| self.protocol.find(ledger, id)) {
+            *counts.entry(self.protocol.state(group).name()).or_default() += 1;
         }
         counts
     }
@@ -176,15 +207,20 @@ impl Consumers {
     pub fn check(&self, ledger: &Ledger) {
         assert!(self.timers.len() == self.live.len());
         for (id, live) in &self.live {
-            let group = ledger.consumers(id).expect("a group in memory is stored");
+            let group = self.protocol.find(ledger, id).expect("a group in memory is stored");
             assert!(group.members.keys().eq(live.members.keys()), "members of {id}");
             assert!(live.members.values().all(|presence| presence.at() >= live.wake_at), "a timer would be missed");
             assert!(self.timers.contains(&(live.wake_at, Arc::clone(id))));
         }
-        let stored = ledger.groups_behind(None).filter_map(|stored| ledger.consumers(&stored.id));
+        let stored = ledger.groups_behind(None).filter_map(|stored| self.protocol.find(ledger, &stored.id));
         let inhabited = stored.filter(|group| !group.members.is_empty()).count();
         assert!(inhabited == self.live.len(), "a group with members is in memory");
     }
+}
+
+/// Where a share group stands: its members have what they are to have, or get it with their next heartbeat.
+pub(crate) fn shared_state(group: &StoredConsumers) -> ConsumerState {
+    if group.members.is_empty() { ConsumerState::Empty } else { ConsumerState::Stable }
 }
 
 /// Where a group stands.

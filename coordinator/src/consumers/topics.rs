@@ -17,18 +17,18 @@ const PATTERN_BYTES_MAX: usize = 256 << 10;
 
 /// What members may be assigned.
 #[derive(Debug, Default)]
-pub(super) struct Subscriptions {
+pub(crate) struct Subscriptions {
     /// The topics that anybody subscribes to, by name, and their partitions by index.
-    pub(super) topics: Vec<Vec<PartitionId>>,
+    pub(crate) topics: Vec<Vec<PartitionId>>,
     /// By member, in the order of ids: which of these, as indexes.
-    pub(super) members: Vec<BTreeSet<usize>>,
+    pub(crate) members: Vec<BTreeSet<usize>>,
     /// A number that changes whenever any of it does but members.
-    pub(super) hash: u64,
+    pub(crate) hash: u64,
 }
 
 impl Subscriptions {
     /// Of these members. Topics beyond [`limits::CONSUMER_PARTITIONS_MAX`] are left out, the last names first.
-    pub(super) fn of<'a>(members: impl Iterator<Item = &'a StoredConsumer> + Clone, ledger: &Ledger) -> Subscriptions {
+    pub(crate) fn of<'a>(members: impl Iterator<Item = &'a StoredConsumer> + Clone, ledger: &Ledger) -> Subscriptions {
         let mut matches: BTreeMap<&str, Vec<&TopicRecord>> = BTreeMap::new();
         for pattern in members.clone().filter_map(|member| member.regex.as_deref()) {
             matches.entry(pattern).or_insert_with(|| matched(pattern, ledger));

@@ -5,14 +5,14 @@ use std::sync::Arc;
 
 use apus_core::api::{
     CONSUMER_TYPE, ConsumerState, DescribedGroup, DescribedMember, GROUP_TYPE, GroupDescription, GroupState,
-    ListedGroup,
+    ListedGroup, SHARE_TYPE,
 };
 use apus_core::error::{Refusal, Refused};
 use bytes::Bytes;
 
 use super::group::Group;
 use crate::command::StoredGroup;
-use crate::consumers::state;
+use crate::consumers::{shared_state, state};
 use crate::ledger::Ledger;
 
 /// The states that a group which is there may be in.
@@ -35,7 +35,8 @@ pub(super) fn list(
     // Compared once with what may be a million words, and not once a group.
     let names = STATES.map(GroupState::name).into_iter().chain(CONSUMER_STATES.map(ConsumerState::name));
     let shown: BTreeSet<&str> = names.filter(|name| wanted(states, name)).collect();
-    let types = [GROUP_TYPE, CONSUMER_TYPE].into_iter().filter(|name| wanted(types, name)).collect::<Vec<_>>();
+    let types =
+        [GROUP_TYPE, CONSUMER_TYPE, SHARE_TYPE].into_iter().filter(|name| wanted(types, name)).collect::<Vec<_>>();
     let entry = |id: &Arc<str>, protocol_type: &Option<Arc<str>>, state, group_type| ListedGroup {
         group_id: Arc::clone(id),
         protocol_type: protocol_type.clone().unwrap_or_default(),
@@ -43,9 +44,13 @@ pub(super) fn list(
         group_type,
     };
     let silent = ledger.groups_behind(None).filter(|stored| !live.contains_key(&stored.id));
-    let silent = silent.map(|stored| match ledger.consumers(&stored.id) {
-        Some(consumers) => entry(&stored.id, &stored.protocol_type, state(consumers).name(), CONSUMER_TYPE),
-        None => entry(&stored.id, &stored.protocol_type, GroupState::Empty.name(), GROUP_TYPE),
+    let silent = silent.map(|stored| {
+        let (state, group_type) = match (ledger.consumers(&stored.id), ledger.sharers(&stored.id)) {
+            (Some(consumers), _) => (state(consumers).name(), CONSUMER_TYPE),
+            (None, Some(sharers)) => (shared_state(sharers).name(), SHARE_TYPE),
+            (None, None) => (GroupState::Empty.name(), GROUP_TYPE),
+        };
+        entry(&stored.id, &stored.protocol_type, state, group_type)
     });
     let lively = live.values().map(|group| entry(&group.id, &group.protocol_type, group.state.name(), GROUP_TYPE));
     let is_shown = |group: &ListedGroup| shown.contains(group.state) && types.contains(&group.group_type);
@@ -76,7 +81,7 @@ pub(super) fn counts(
 pub(super) fn describe(live: Option<&Group>, id: &Arc<str>, ledger: &Ledger) -> DescribedGroup {
     let result = match (live, ledger.group(id)) {
         (Some(group), _) => Ok(describe_live(group)),
-        (None, Some(_)) if ledger.consumers(id).is_some() => {
+        (None, Some(_)) if ledger.consumers(id).or_else(|| ledger.sharers(id)).is_some() => {
             Err(Refused::new(Refusal::GroupIdNotFound, format!("Group {id} is not a classic group.")))
         }
         (None, Some(stored)) => Ok(describe_empty(stored)),

@@ -66,9 +66,10 @@ pub struct Groups {
     bytes: u64,
 }
 
-/// True where members of the consumer protocol are in a group.
+/// True where members of the consumer protocol are in a group, or of a share group.
 fn has_consumers(id: &str, ledger: &Ledger) -> bool {
-    ledger.consumers(id).is_some_and(|consumers| !consumers.members.is_empty())
+    let consumers = ledger.consumers(id).or_else(|| ledger.sharers(id));
+    consumers.is_some_and(|consumers| !consumers.members.is_empty())
 }
 
 /// A group as a step found it.
@@ -111,7 +112,7 @@ impl Groups {
         if !allowed.contains(&request.session_timeout_ms) {
             return Err(Refusal::InvalidSessionTimeout);
         }
-        if has_consumers(&request.group_id, ledger) {
+        if has_consumers(&request.group_id, ledger) || ledger.sharers(&request.group_id).is_some() {
             return Err(Refusal::InconsistentGroupProtocol);
         }
         if self.bytes >= limits::MEMBERSHIP_BYTES_MAX {
@@ -189,6 +190,7 @@ impl Groups {
         let id = &caller.group_id;
         match self.on(id, |group| group.commits(caller, moment)) {
             Some(result) => result,
+            None if ledger.sharers(id).is_some() => Err(Refusal::GroupIdNotFound),
             None if caller.generation < 0 => Ok(()),
             None if ledger.group(id).is_some() => Err(Refusal::UnknownMemberId),
             None => Err(Refusal::GroupIdNotFound),
@@ -203,7 +205,7 @@ impl Groups {
         if let Some(consumers) = ledger.consumers(id).filter(|_| !self.live.contains_key(id)) {
             return Ok(crate::consumers::describe::subscribed(consumers, ledger));
         }
-        let stored = ledger.group(id);
+        let stored = ledger.group(id).filter(|_| ledger.sharers(id).is_none());
         let subscribed = stored.and_then(|stored| subscription::topics(stored)).unwrap_or_default();
         match (self.live.get(id), stored) {
             (None, None) => Err(Refusal::GroupIdNotFound),

@@ -21,25 +21,31 @@ use crate::command::{Corrupt, StoredGroup};
 
 /// What members of the consumer protocol call themselves.
 const CONSUMER: &str = "consumer";
+/// What members of share groups call themselves.
+const SHARE: &str = "share";
 
 impl Ledger {
-    pub(super) fn change_consumers(&mut self, change: &ChangeConsumers) -> Result<(), Refusal> {
+    /// Changes a group of the consumer protocol, or a share group.
+    pub(super) fn change_consumers(&mut self, change: &ChangeConsumers, shared: bool) -> Result<(), Refusal> {
         let (lsn, since_ms) = (self.scalars.lsn, self.scalars.clock_ms);
         let number = self.groups.by_name.get(&change.group).copied();
         let known = number.and_then(|number| self.groups.table.get(number));
         if known.is_some_and(|group| !group.stored.members.is_empty()) {
             return Err(Refusal::NonEmptyGroup);
+        } else if known.is_some_and(|group| group.consumers.is_some() && group.shared != shared) {
+            return Err(Refusal::InconsistentGroupProtocol);
         }
         let before = known.and_then(|group| group.consumers.clone()).unwrap_or_default();
         let after = before.changed(change);
-        if !after.is_sound() || after.epoch < before.epoch || after.target_epoch < before.target_epoch {
+        let is_sound = if shared { after.is_sound_shared() } else { after.is_sound() };
+        if !is_sound || after.epoch < before.epoch || after.target_epoch < before.target_epoch {
             return Err(Refusal::InvalidRequest);
         }
         let stored = StoredGroup {
-            protocol_type: Some(Arc::from(CONSUMER)),
+            protocol_type: Some(Arc::from(if shared { SHARE } else { CONSUMER })),
             ..StoredGroup::simple(Arc::clone(&change.group), since_ms)
         };
-        let group = Group::of_consumers(Arc::new(stored), Arc::new(after));
+        let group = Group::of_consumers(Arc::new(stored), Arc::new(after), shared);
         match number {
             Some(number) => self.groups.table.update(lsn, number, |entry| *entry = group),
             None if self.groups.table.count() >= limits::GROUPS_MAX => return Err(Refusal::CoordinatorNotAvailable),
@@ -54,8 +60,18 @@ impl Ledger {
     /// What a group is as one of the consumer protocol, if it is one.
     #[must_use]
     pub fn consumers(&self, id: &str) -> Option<&Arc<StoredConsumers>> {
+        self.members(id, false)
+    }
+
+    /// What a group is as a share group, if it is one.
+    #[must_use]
+    pub fn sharers(&self, id: &str) -> Option<&Arc<StoredConsumers>> {
+        self.members(id, true)
+    }
+
+    fn members(&self, id: &str, shared: bool) -> Option<&Arc<StoredConsumers>> {
         let number = *self.groups.by_name.get(id)?;
-        self.groups.table.get(number)?.consumers.as_ref()
+        self.groups.table.get(number).filter(|group| group.shared == shared)?.consumers.as_ref()
     }
 
     /// A number that changes whenever topics or their partitions do.

@@ -14,19 +14,22 @@ use crate::command::group::{StoredGroup, StoredMember};
 /// Bits of the first byte.
 const GONE: u8 = 1;
 const CONSUMERS: u8 = 2;
+const SHARED: u8 = 8;
 
 /// A group.
 ///
-/// Stored: 1 byte of two bits, 1 whether it is gone, 2 whether members of the consumer protocol follow (see
-/// [`consumers`](super::consumers)); its name; generation (4); protocol type, protocol and leader, each 1
+/// Stored: 1 byte of bits, 1 whether it is gone, 2 whether members of the consumer protocol follow (see
+/// [`consumers`](super::consumers)), 8 whether these are a share group's; its name; generation (4); protocol type, protocol and leader, each 1
 /// byte and, after 1, a text; 1 byte whether members left; the time (8); 4 bytes of how many members. Each of them: id;
 /// static name as above; client id and address; session and rebalance timeouts (4 each); 4 bytes of how many
 /// strategies, each a name and bytes with their length (4); the assignment likewise.
 #[derive(Clone, Debug)]
 pub(crate) struct Group {
     pub(crate) stored: Arc<StoredGroup>,
-    /// What it is as a group of the consumer protocol; then `stored` has no members.
+    /// What it is as a group of the consumer protocol, or as a share group; then `stored` has no members.
     pub(crate) consumers: Option<Arc<StoredConsumers>>,
+    /// It is a share group.
+    pub(crate) shared: bool,
     /// It was removed; it is there until its last offset is gone.
     pub(crate) gone: bool,
     hash: u64,
@@ -36,14 +39,14 @@ impl Group {
     pub(super) fn new(stored: Arc<StoredGroup>) -> Group {
         let mut bytes = Vec::new();
         put_group(&mut bytes, &stored);
-        Group { stored, consumers: None, gone: false, hash: hash(0, &bytes) }
+        Group { stored, consumers: None, shared: false, gone: false, hash: hash(0, &bytes) }
     }
 
-    pub(super) fn of_consumers(stored: Arc<StoredGroup>, consumers: Arc<StoredConsumers>) -> Group {
+    pub(super) fn of_consumers(stored: Arc<StoredGroup>, consumers: Arc<StoredConsumers>, shared: bool) -> Group {
         let mut bytes = Vec::new();
         put_group(&mut bytes, &stored);
         put_consumers(&mut bytes, &consumers);
-        Group { stored, consumers: Some(consumers), gone: false, hash: hash(0, &bytes) }
+        Group { stored, consumers: Some(consumers), shared, gone: false, hash: hash(0, &bytes) }
     }
 
     /// True where somebody is in it.
@@ -55,7 +58,8 @@ impl Group {
     /// The first byte.
     fn bits(&self) -> u8 {
         let consumers = if self.consumers.is_some() { CONSUMERS } else { 0 };
-        u8::from(self.gone) | consumers
+        let shared = if self.shared { SHARED } else { 0 };
+        u8::from(self.gone) | consumers | shared
     }
 }
 
@@ -73,7 +77,8 @@ impl Record for Group {
 
     fn read(bytes: &mut Cursor<'_>) -> Result<Group, Corrupt> {
         let bits = bytes.u8()?;
-        if bits > (GONE | CONSUMERS) {
+        let is_known = bits & !(GONE | CONSUMERS | SHARED) == 0 && (bits & CONSUMERS != 0 || bits & SHARED == 0);
+        if !is_known {
             return Err(Corrupt::Value("a flag"));
         }
         let stored = take_group(bytes)?;
@@ -85,10 +90,12 @@ impl Record for Group {
             return Ok(Group { gone, ..Group::new(Arc::new(stored)) });
         }
         let consumers = take_consumers(bytes)?;
-        if !consumers.is_sound() || !stored.members.is_empty() {
+        let shared = bits & SHARED != 0;
+        let is_sound = if shared { consumers.is_sound_shared() } else { consumers.is_sound() };
+        if !is_sound || !stored.members.is_empty() {
             return Err(Corrupt::Value("a group that contradicts itself"));
         }
-        Ok(Group { gone, ..Group::of_consumers(Arc::new(stored), Arc::new(consumers)) })
+        Ok(Group { gone, ..Group::of_consumers(Arc::new(stored), Arc::new(consumers), shared) })
     }
 
     fn fingerprint(&self, out: &mut Vec<u8>) {

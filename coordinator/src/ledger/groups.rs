@@ -15,8 +15,10 @@ use apus_core::limits;
 use super::Ledger;
 use super::group::Group;
 use super::group_offset::{Committed, GroupPosition};
+use super::shares::{Share, Shares};
 use super::shelf::{Entry, Shelf};
 use super::table::Table;
+use crate::command::StoredConsumers;
 use crate::command::group::{CommitOffsets, StoredGroup};
 
 /// What one offset of a deleted topic costs in entries of a contiguous removal: each is looked up by itself.
@@ -27,6 +29,8 @@ const SCATTERED_COST: usize = 8;
 pub(crate) struct Groups {
     pub(crate) table: Table<Group>,
     pub(crate) offsets: Shelf<Committed>,
+    /// Of share groups.
+    pub(crate) shares: Shares,
     pub(super) by_name: BTreeMap<Arc<str>, u32>,
     /// Partition and group of every offset. Derived.
     by_partition: BTreeSet<(u32, u32)>,
@@ -38,7 +42,7 @@ pub(crate) struct Groups {
 
 impl Groups {
     /// Groups of restored containers; nothing where they contradict themselves.
-    pub(crate) fn of(table: Table<Group>, offsets: Shelf<Committed>) -> Option<Groups> {
+    pub(crate) fn of(table: Table<Group>, offsets: Shelf<Committed>, shares: Shelf<Share>) -> Option<Groups> {
         let mut groups = Groups {
             by_name: BTreeMap::new(),
             by_partition: offsets.iter().map(|committed| (committed.partition, committed.group)).collect(),
@@ -46,6 +50,7 @@ impl Groups {
             debts: BTreeSet::new(),
             table,
             offsets,
+            shares: Shares::of(shares),
         };
         for (number, group) in groups.table.iter() {
             if group.gone {
@@ -55,6 +60,8 @@ impl Groups {
             }
         }
         let sound = groups.offsets.iter().all(|committed| groups.table.get(committed.group).is_some());
+        let is_shared = |number| groups.table.get(number).is_some_and(|group| group.shared);
+        let sound = sound && groups.shares.shelf.iter().all(|share| is_shared(share.key().0));
         sound.then_some(groups)
     }
 
@@ -70,6 +77,10 @@ impl Groups {
 
     fn store(&mut self, lsn: Lsn, stored: &Arc<StoredGroup>, groups_max: u64) -> Result<u32, Refusal> {
         if let Some(number) = self.by_name.get(&stored.id) {
+            // A share group is told apart before: its members are none of these.
+            if self.table.get(*number).is_some_and(|group| group.shared) {
+                return Err(Refusal::InconsistentGroupProtocol);
+            }
             self.table.update(lsn, *number, |group| *group = Group::new(Arc::clone(stored)));
             return Ok(*number);
         }
@@ -136,6 +147,13 @@ impl Groups {
             assert!(self.take(lsn, (group, partition)), "both indexes agree");
             left -= SCATTERED_COST;
         }
+        while let Some(group) = self.shares.first_of(partition) {
+            if left < SCATTERED_COST {
+                return 0;
+            }
+            assert!(self.shares.take(lsn, (group, partition)), "both indexes agree");
+            left -= SCATTERED_COST;
+        }
         left
     }
 
@@ -144,6 +162,7 @@ impl Groups {
         let mut left = budget;
         while let Some(number) = self.debts.first().copied().filter(|_| left > 0) {
             left -= self.drain(lsn, (number, 0), (number, u32::MAX), left);
+            left -= self.shares.drain(lsn, (number, 0), (number, u32::MAX), left);
             if left > 0 {
                 self.table.remove(lsn, number);
                 self.debts.remove(&number);
@@ -154,12 +173,18 @@ impl Groups {
 
     pub(super) fn check(&self) {
         self.offsets.check();
-        let rebuilt = Groups::of(self.table.clone(), self.offsets.clone()).expect("groups contradict each other");
+        self.shares.check();
+        let rebuilt = Groups::of(self.table.clone(), self.offsets.clone(), self.shares.shelf.clone())
+            .expect("groups contradict each other");
         assert!(rebuilt.by_name == self.by_name && rebuilt.debts == self.debts, "names of groups");
         assert!(rebuilt.by_partition == self.by_partition && rebuilt.metadata_bytes == self.metadata_bytes, "offsets");
         assert!(self.table.iter().all(|(_, group)| group.stored.is_sound()), "a group contradicts itself");
         let mut consumers = self.table.iter().filter_map(|(_, group)| Some((group, group.consumers.as_ref()?)));
-        assert!(consumers.all(|(group, consumers)| consumers.is_sound() && group.stored.members.is_empty()));
+        let is_sound = |group: &Group, consumers: &StoredConsumers| match group.shared {
+            true => consumers.is_sound_shared(),
+            false => consumers.is_sound(),
+        };
+        assert!(consumers.all(|(group, all)| is_sound(group, all) && group.stored.members.is_empty()));
     }
 }
 
@@ -180,7 +205,10 @@ impl Ledger {
         let (lsn, commit_ms) = (self.scalars.lsn, self.scalars.clock_ms);
         let found = self.groups.find(&commit.group).map(|(number, _)| number);
         let simple = || Arc::new(StoredGroup::simple(Arc::clone(&commit.group), commit_ms));
-        let group = match found.map_or_else(|| self.groups.store(lsn, &simple(), limits::GROUPS_MAX), Ok) {
+        let found = found.map_or_else(|| self.groups.store(lsn, &simple(), limits::GROUPS_MAX), Ok);
+        let is_shared = |number| self.groups.table.get(number).is_some_and(|group| group.shared);
+        let group = match found {
+            Ok(group) if is_shared(group) => return vec![Err(Refusal::GroupIdNotFound); commit.offsets.len()],
             Ok(group) => group,
             Err(refusal) => return vec![Err(refusal); commit.offsets.len()],
         };

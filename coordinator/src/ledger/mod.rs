@@ -43,6 +43,7 @@ mod rehome;
 mod removal;
 pub(crate) mod resources;
 mod retention;
+pub(crate) mod shares;
 pub(crate) mod shelf;
 pub(crate) mod table;
 pub(crate) mod topics;
@@ -119,6 +120,7 @@ pub(crate) struct Containers {
     pub(crate) brokers: Table<BrokerRecord>,
     pub(crate) resources: Table<ResourceRecord>,
     pub(crate) quotas: Table<QuotaRecord>,
+    pub(crate) shares: Shelf<shares::Share>,
 }
 
 impl Ledger {
@@ -137,6 +139,7 @@ impl Ledger {
             brokers: Table::new(true),
             resources: Table::new(true),
             quotas: Table::new(true),
+            shares: Shelf::new(),
         };
         Ledger::of(Scalars::default(), containers).expect("nothing contradicts itself")
     }
@@ -153,7 +156,7 @@ impl Ledger {
             objects: Objects::of(containers.objects)?,
             producers: containers.producers,
             windows: Windows::of(containers.windows)?,
-            groups: Groups::of(containers.groups, containers.group_offsets)?,
+            groups: Groups::of(containers.groups, containers.group_offsets, containers.shares)?,
             brokers: containers.brokers,
             resources: Resources::of(containers.resources)?,
             quotas: Limits::of(containers.quotas)?,
@@ -208,7 +211,12 @@ impl Ledger {
             Command::ExpireProducers { before_ms } => Decision::Expired(self.expire_producers(*before_ms)),
             Command::StoreGroup(group) => Decision::GroupStored(self.store_group(group)),
             Command::RemoveGroup { id } => Decision::GroupRemoved(self.remove_group(id)),
-            Command::ChangeConsumers(change) => Decision::ConsumersChanged(self.change_consumers(change)),
+            Command::ChangeConsumers(change) => Decision::ConsumersChanged(self.change_consumers(change, false)),
+            Command::ChangeSharers(change) => Decision::ConsumersChanged(self.change_consumers(change, true)),
+            Command::ChangeShares(change) => Decision::SharesChanged(self.change_shares(change)),
+            Command::RemoveShares { group, partitions } => {
+                Decision::SharesRemoved(self.remove_shares(group, partitions))
+            }
             Command::CommitOffsets(commit) => Decision::OffsetsCommitted(self.commit_offsets(commit)),
             Command::RemoveOffsets { group, partitions } => {
                 Decision::OffsetsRemoved(self.remove_offsets(group, partitions))
@@ -314,7 +322,9 @@ impl Ledger {
         let resources = if self.resources.table.count() > 0 { &resources[..] } else { &[] };
         let quotas = [self.quotas.table.digest()];
         let quotas = if self.quotas.table.count() > 0 { &quotas[..] } else { &[] };
-        let later = groups.iter().chain(brokers).chain(resources).chain(quotas);
+        let shares = [self.groups.shares.shelf.digest()];
+        let shares = if self.groups.shares.shelf.count() > 0 { &shares[..] } else { &[] };
+        let later = groups.iter().chain(brokers).chain(resources).chain(quotas).chain(shares);
         sums.iter().chain(later).for_each(|sum| bytes.extend_from_slice(&sum.to_le_bytes()));
         hash(0, &bytes)
     }

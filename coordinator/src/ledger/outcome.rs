@@ -69,6 +69,10 @@ pub enum Decision {
     GroupStored(Result<(), Refusal>),
     /// The group stands so now, or why not.
     ConsumersChanged(Result<(), Refusal>),
+    /// The share partitions stand so now, or why not.
+    SharesChanged(Result<(), Refusal>),
+    /// So many share partitions were forgotten.
+    SharesRemoved(u64),
     /// The group is gone, or why not.
     GroupRemoved(Result<(), Refusal>),
     /// In the order of the offsets.

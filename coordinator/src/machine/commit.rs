@@ -53,6 +53,7 @@ impl Leader {
             acknowledgement: Acknowledgement { ticket: batch.ticket, slot: batch.slot, result: result.map(produced) },
         });
         let answers = answers.collect();
+        placed.iter().for_each(|placed| self.membership.shares.waiting.moved(placed.partition));
         let committed = Committed { lsn, home, pack: commit.pack, placed, answers };
         self.outbox.say(lsn, To::All, Message::Committed(Arc::new(committed)));
         self.outbox.say(lsn, To::One(PACKER), Message::Resolved { flush: commit.flush });

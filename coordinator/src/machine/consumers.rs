@@ -42,9 +42,10 @@ impl Leader {
                 Err(None) => return None,
             }
         }
-        let (consumers, rules) = (&mut self.membership.consumers, &self.membership.consumer_rules);
+        let session_ms = self.membership.consumer_rules.session_ms;
+        let consumers = &mut self.membership.consumers;
         if request.member_epoch >= 0 {
-            consumers.heard(id, &step.beat.member_id, step.revokes_ms, rules, turn.now);
+            consumers.heard(id, &step.beat.member_id, step.revokes_ms, session_ms, turn.now);
         }
         if looks {
             consumers.looked(id, &self.ledger, turn.now);
@@ -66,9 +67,10 @@ impl Leader {
         let classic = self.membership.groups.state(id).is_some_and(|state| state != GroupState::Empty);
         let known = self.ledger.consumers(id).filter(|_| !classic);
         let new = StoredConsumers::default();
+        let shared = self.ledger.sharers(id).is_some();
         let group = match known {
             Some(group) => &**group,
-            None if classic => return not_found(format!("Group {id} is not a consumer group.")),
+            None if classic || shared => return not_found(format!("Group {id} is not a consumer group.")),
             None if request.member_epoch == 0 => &new,
             None => return not_found(format!("Consumer group {id} not found.")),
         };

@@ -21,12 +21,14 @@ use apus_core::time::Instant;
 use apus_core::turn::Turn;
 
 use super::leader::Leader;
+use super::sharers::Shared;
 use crate::command::group::{OFFSETS_MAX, protocols_bytes};
 use crate::command::{Command, StoredGroup};
-use crate::consumers::{self, Consumers};
+use crate::consumers::{self, Consumers, Protocol};
 use crate::groups::{Asker, Groups, Moment, Rules, TITLE_BYTES_MAX};
 use crate::journal::{Claim, Room};
 use crate::ledger::Decision;
+use crate::shares::{self, Shares};
 
 /// Groups whose timers one step looks at.
 const GROUPS_STEP_MAX: usize = 256;
@@ -40,6 +42,12 @@ pub(crate) struct Membership {
     pub(crate) groups: Groups,
     pub(crate) consumer_rules: consumers::Rules,
     pub(crate) consumers: Consumers,
+    pub(crate) share_rules: shares::Rules,
+    /// Members of share groups.
+    pub(crate) sharers: Consumers,
+    pub(crate) shares: Shares,
+    /// Locks that time out wait for room until then.
+    pub(crate) shares_paused_until: Instant,
     /// Timers wait for room until then.
     paused_until: Instant,
 }
@@ -52,12 +60,23 @@ impl Membership {
             groups: Groups::default(),
             consumer_rules: consumers::Rules::of(node),
             consumers: Consumers::default(),
+            share_rules: shares::Rules::of(node),
+            sharers: Consumers::default(),
+            shares: Shares::default(),
+            shares_paused_until: Instant(0),
             paused_until: Instant(0),
         }
     }
 
     pub(crate) fn deadline(&self) -> Instant {
-        self.groups.deadline().min(self.consumers.deadline()).max(self.paused_until)
+        let deadline = self.groups.deadline().min(self.consumers.deadline()).min(self.sharers.deadline());
+        deadline.max(self.paused_until)
+    }
+
+    /// When locks of share groups time out, or somebody who waits for records is to be looked at.
+    pub(crate) fn shares_deadline(&self) -> Instant {
+        let (locks, waiting) = self.shares.deadlines();
+        waiting.min(locks.max(self.shares_paused_until))
     }
 }
 
@@ -70,8 +89,10 @@ impl Leader {
     pub(crate) fn load_groups(&mut self, turn: &mut Turn) {
         let mut moment = moment(self.membership.rules, turn);
         self.membership.groups = Groups::load(&self.ledger, &mut moment);
-        let rules = &self.membership.consumer_rules;
-        self.membership.consumers = Consumers::load(&self.ledger, rules, turn.now);
+        let session_ms = self.membership.consumer_rules.session_ms;
+        self.membership.consumers = Consumers::load(Protocol::Consumer, &self.ledger, |_| session_ms, turn.now);
+        let session_ms = |id: &Arc<str>| self.share_rules(id).session_ms;
+        self.membership.sharers = Consumers::load(Protocol::Share, &self.ledger, session_ms, turn.now);
     }
 
     /// Answers, now or later; hands the question back where it must wait for a segment.
@@ -93,12 +114,11 @@ impl Leader {
             }
         }
         let rules = self.membership.rules;
-        let groups = &mut self.membership.groups;
         let answer = match *ask {
             GroupAsk::Join { request, client } => {
                 let (group, member_id) = (Arc::clone(&request.group_id), Arc::clone(&request.member_id));
                 let mut moment = moment(rules, turn);
-                let begun = groups.join(request, client, asker, &self.ledger, &mut moment);
+                let begun = self.membership.groups.join(request, client, asker, &self.ledger, &mut moment);
                 let said = std::mem::take(&mut moment.said);
                 self.finish_step(&group, said, turn);
                 let Err(refusal) = begun else { return None };
@@ -106,7 +126,7 @@ impl Leader {
             }
             GroupAsk::Sync(request) => {
                 let mut moment = moment(rules, turn);
-                let begun = groups.sync(&request, asker, &mut moment);
+                let begun = self.membership.groups.sync(&request, asker, &mut moment);
                 let said = std::mem::take(&mut moment.said);
                 self.finish_step(&request.caller.group_id, said, turn);
                 let Err(refusal) = begun else { return None };
@@ -119,7 +139,7 @@ impl Leader {
             GroupAsk::DescribeConsumers(request) => GroupAnswer::DescribeConsumers(self.describe_consumers(&request)),
             GroupAsk::Leave(request) => GroupAnswer::Leave(self.leave_group(&request, turn)),
             GroupAsk::Heartbeat(request) => {
-                let result = groups.heartbeat(&request.caller, &moment(rules, turn));
+                let result = self.membership.groups.heartbeat(&request.caller, &moment(rules, turn));
                 GroupAnswer::Heartbeat(HeartbeatResponse { result })
             }
             GroupAsk::Commit(request) => match self.commit_offsets(request, turn) {
@@ -128,15 +148,20 @@ impl Leader {
             },
             GroupAsk::Fetch(request) => GroupAnswer::Fetch(self.fetch_offsets(&request)),
             GroupAsk::List(request) => {
-                let listed = groups.list(&request.states, &request.types, &self.ledger);
+                let listed = self.membership.groups.list(&request.states, &request.types, &self.ledger);
                 GroupAnswer::List(ListGroupsResponse { result: Ok(listed) })
             }
             GroupAsk::Describe(request) => GroupAnswer::Describe(DescribeGroupsResponse {
-                groups: once(&request.groups).map(|id| groups.describe(id, &self.ledger)).collect(),
+                groups: once(&request.groups).map(|id| self.membership.groups.describe(id, &self.ledger)).collect(),
                 authorized_operations: request.authorized_operations,
             }),
             GroupAsk::Delete(request) => GroupAnswer::Delete(self.delete_groups(request, turn)),
             GroupAsk::Forget(request) => GroupAnswer::Forget(self.forget_offsets(&request, turn)),
+            GroupAsk::Share(ask) => match self.ask_share(asker, ask, turn) {
+                Shared::Answer(answer) => GroupAnswer::Share(answer),
+                Shared::Later => return None,
+                Shared::Held(ask) => return Some(Box::new(GroupAsk::Share(ask))),
+            },
         };
         self.say_group(asker, answer, turn);
         None
@@ -163,6 +188,7 @@ impl Leader {
             GroupAsk::Leave(request) => Some((bytes(&request.group_id, 0), Claim::Client)),
             GroupAsk::Delete(request) => Some((delete_bytes(request), Claim::Upkeep)),
             GroupAsk::Forget(request) => Some((forget_bytes(request), Claim::Upkeep)),
+            GroupAsk::Share(ask) => self.share_bytes(ask),
             GroupAsk::Heartbeat(_)
             | GroupAsk::Beat { .. }
             | GroupAsk::DescribeConsumers(_)
@@ -189,7 +215,7 @@ impl Leader {
         assert!(outcome.decision == Decision::GroupStored(Ok(())), "a group was admitted before it gathered");
     }
 
-    fn say_group(&mut self, asker: Asker, answer: GroupAnswer, turn: &mut Turn) {
+    pub(super) fn say_group(&mut self, asker: Asker, answer: GroupAnswer, turn: &mut Turn) {
         self.answer(asker.core, asker.ticket, Answer::Group(Box::new(answer)), turn);
     }
 
@@ -208,6 +234,9 @@ impl Leader {
             if result.is_ok() && self.ledger.group(&group_id).is_some() {
                 let removed = self.submit(Command::RemoveGroup { id: Arc::clone(&group_id) }, Claim::Upkeep, turn);
                 assert!(removed.is_ok(), "room was promised for all of them");
+                for key in self.membership.shares.of_group(&group_id) {
+                    self.membership.shares.forget(&key);
+                }
             }
             groups.push(DeletedGroup { group_id, result });
         }
@@ -225,7 +254,9 @@ impl Leader {
                 self.membership.paused_until = turn.now.after_ms(ROOM_PAUSE_MS);
                 return;
             }
-            match self.expire_consumers(turn) {
+            let expired =
+                self.expire_consumers(turn).and_then(|any| if any { Ok(any) } else { self.expire_sharers(turn) });
+            match expired {
                 Ok(true) => continue,
                 Ok(false) => {}
                 Err(_) => {

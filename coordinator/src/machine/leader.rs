@@ -196,6 +196,7 @@ impl Leader {
             self.advance_snapshot(tickets, turn);
             self.advance_reaper(tickets, turn);
             self.advance_groups(turn);
+            self.advance_shares(turn);
             self.advance_strain(turn);
             self.digest(turn);
         }
@@ -358,7 +359,7 @@ impl Leader {
         if self.phase == Phase::Serves {
             let snapshot = self.publisher.deadline(self.journal.applied());
             at = at.min(self.spill.deadline()).min(snapshot).min(self.reaper.deadline());
-            at = at.min(self.membership.deadline());
+            at = at.min(self.membership.deadline()).min(self.membership.shares_deadline());
         }
         at
     }
@@ -384,6 +385,8 @@ impl Leader {
         if self.phase == Phase::Serves {
             self.membership.groups.check(&self.ledger);
             self.membership.consumers.check(&self.ledger);
+            self.membership.sharers.check(&self.ledger);
+            self.membership.shares.check(&self.ledger);
         }
     }
 }

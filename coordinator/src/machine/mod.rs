@@ -25,6 +25,7 @@ use leader::Leader;
 pub use strain::Caps;
 use tickets::Tickets;
 
+mod acknowledge;
 mod alteration;
 mod asks;
 pub mod calls;
@@ -41,6 +42,9 @@ mod prepared;
 pub mod publisher;
 mod quotas;
 mod records;
+mod share_offsets;
+mod sharers;
+mod shares;
 mod strain;
 mod takeover;
 pub mod tickets;

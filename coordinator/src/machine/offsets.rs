@@ -121,6 +121,9 @@ impl Leader {
     /// How far groups have come. A group that does not exist has come nowhere; that is no error.
     pub(crate) fn fetch_offsets(&self, request: &FetchOffsets) -> Vec<Result<Vec<OffsetsFetched>, Refusal>> {
         let fetch = |wanted: &FetchGroupOffsets| {
+            if self.ledger.sharers(&wanted.group_id).is_some() {
+                return Err(Refusal::GroupIdNotFound);
+            }
             if let Some((member, epoch)) = wanted.member.as_ref().filter(|(id, epoch)| !id.is_empty() || *epoch >= 0) {
                 speaks(&wanted.group_id, member, *epoch, &self.ledger).unwrap_or(Ok(()))?;
             }

@@ -99,7 +99,9 @@ impl Leader {
             let remove = Command::RemoveOffsets { group: Arc::clone(&group.id), partitions };
             let _ = self.submit(remove, Claim::Upkeep, turn);
         }
+        // A share group stays until an operator deletes it, as in Kafka.
         let deserted = group.members.is_empty()
+            && self.ledger.sharers(&group.id).is_none()
             && !self.membership.groups.is_live(&group.id)
             && !self.membership.consumers.is_live(&group.id);
         if next.is_none() && deserted && self.ledger.group_positions(&group.id, PartitionId(0)).next().is_none() {

@@ -2,7 +2,8 @@
 //!
 //! Taking one clones `Arc`s; encoding happens elsewhere and later, a part at a time. A part holds up to 16 pages or
 //! leaves of one container, about 1 MiB at most; more only where a pack has very many batches to remember, a group very
-//! many members, or offsets much that clients keep beside them.
+//! many members, offsets much that clients keep beside them, or a share
+//! partition thousands of records under way.
 //! The manifest names every part of the state: those that this snapshot
 //! wrote, and those of earlier ones that are still true. Parts first, then the manifest, then whatever names it; a
 //! snapshot without a manifest never was.
@@ -20,6 +21,7 @@ use crate::ledger::objects::Object;
 use crate::ledger::producers::Producer;
 use crate::ledger::quotas::QuotaRecord;
 use crate::ledger::resources::ResourceRecord;
+use crate::ledger::shares::Share;
 use crate::ledger::topics::{Partition, TopicRecord};
 use crate::ledger::windows::Window;
 use crate::ledger::{Containers, Scalars};
@@ -52,6 +54,7 @@ pub struct Snapshot {
     brokers: Pages<BrokerRecord>,
     resources: Pages<ResourceRecord>,
     quotas: Pages<QuotaRecord>,
+    shares: Leaves<Share>,
 }
 
 impl Snapshot {
@@ -73,6 +76,7 @@ impl Snapshot {
             brokers: ledger.brokers.pages().to_vec(),
             resources: ledger.resources.table.pages().to_vec(),
             quotas: ledger.quotas.table.pages().to_vec(),
+            shares: ledger.groups.shares.shelf.leaves().to_vec(),
         }
     }
 
@@ -134,6 +138,7 @@ impl Snapshot {
             .chain(of(Container::GroupOffsets, part::leaf_changes(&self.group_offsets)))
             .chain(of(Container::Brokers, part::page_changes(&self.brokers)))
             .chain(of(Container::Resources, part::page_changes(&self.resources)))
+            .chain(of(Container::Shares, part::leaf_changes(&self.shares)))
             .chain(of(Container::Quotas, part::page_changes(&self.quotas)))
     }
 
@@ -152,6 +157,7 @@ impl Snapshot {
             Container::Brokers => part::encode_pages(id, &self.brokers),
             Container::Resources => part::encode_pages(id, &self.resources),
             Container::Quotas => part::encode_pages(id, &self.quotas),
+            Container::Shares => part::encode_leaves(id, &self.shares),
         };
         Part::new(id, self.scalars.incarnation, self.scalars.lsn, bytes)
     }

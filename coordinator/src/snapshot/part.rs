@@ -4,12 +4,13 @@
 //!
 //! | bytes | field |
 //! | --- | --- |
-//! | 1 | container: 0 topics, 1 partitions, 2 extents, 3 objects, 4 producers, 5 windows, 6 groups, 7 their offsets, 8 brokers, 10 resources, 41 quotas |
+//! | 1 | container: 0 topics, 1 partitions, 2 extents, 3 objects, 4 producers, 5 windows, 6 groups, 7 their offsets, 8 brokers, 10 resources, 12 share partitions, 41 quotas |
 //! | 4 | group: the part's first page is page `16 * group` of the container |
 //! | 1 | pages that follow |
 //!
 //! then for each page 4 bytes of how many entries, and these in order. In a table (topics, partitions, objects, windows,
-//! groups, brokers, resources, quotas) an entry is 1 byte that says whether it is there, then the record; in a shelf (extents, producers, offsets) just the record.
+//! groups, brokers, resources, quotas) an entry is 1 byte that says whether it is there, then the record; in a shelf
+//! (extents, producers, offsets, share partitions) just the record.
 //! The records are described where they are encoded, in the ledger.
 
 use std::sync::Arc;
@@ -48,11 +49,12 @@ pub enum Container {
     GroupOffsets,
     Brokers,
     Resources = 10,
+    Shares = 12,
     Quotas = 41,
 }
 
 impl Container {
-    const ALL: [Container; 11] = [
+    const ALL: [Container; 12] = [
         Container::Topics,
         Container::Partitions,
         Container::Extents,
@@ -63,6 +65,7 @@ impl Container {
         Container::GroupOffsets,
         Container::Brokers,
         Container::Resources,
+        Container::Shares,
         Container::Quotas,
     ];
 

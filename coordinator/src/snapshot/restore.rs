@@ -15,8 +15,8 @@ pub fn restore<P: AsRef<[u8]>>(manifest: &Manifest, parts: impl IntoIterator<Ite
     let (mut topics, mut partitions, mut objects, mut windows) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     let (mut extents, mut producers) = (Vec::new(), Vec::new());
     let (mut groups, mut group_offsets) = (Vec::new(), Vec::new());
-    let (mut brokers, mut resources) = (Vec::new(), Vec::new());
     let mut quotas = Vec::new();
+    let (mut brokers, mut resources, mut shares) = (Vec::new(), Vec::new(), Vec::new());
     let mut parts = parts.into_iter();
     let changed = manifest.lsn();
     for entry in manifest.parts() {
@@ -35,6 +35,7 @@ pub fn restore<P: AsRef<[u8]>>(manifest: &Manifest, parts: impl IntoIterator<Ite
             Container::Brokers => decode_pages(payload, group, changed, &mut brokers)?,
             Container::Resources => decode_pages(payload, group, changed, &mut resources)?,
             Container::Quotas => decode_pages(payload, group, changed, &mut quotas)?,
+            Container::Shares => decode_leaves(payload, group, changed, &mut shares)?,
         }
     }
     let contradiction = || Corrupt::Value("entries that contradict each other");
@@ -50,6 +51,7 @@ pub fn restore<P: AsRef<[u8]>>(manifest: &Manifest, parts: impl IntoIterator<Ite
         brokers: Table::restore(true, brokers, None).ok_or_else(contradiction)?,
         resources: Table::restore(true, resources, None).ok_or_else(contradiction)?,
         quotas: Table::restore(true, quotas, None).ok_or_else(contradiction)?,
+        shares: Shelf::restore(shares).ok_or_else(contradiction)?,
     };
     let ledger = Ledger::of(manifest.scalars.clone(), containers).ok_or_else(contradiction)?;
     if ledger.digest() == manifest.digest() { Ok(ledger) } else { Err(Corrupt::Value("the digest")) }

@@ -24,6 +24,7 @@ mod quotas;
 mod records;
 mod refusals;
 mod replicas;
+mod shares;
 mod topics;
 
 pub use admin::*;
@@ -43,6 +44,7 @@ pub use quorum::*;
 pub use quotas::*;
 pub use records::*;
 pub use replicas::*;
+pub use shares::*;
 pub use topics::*;
 
 /// What is known of the asker, from the first day.
@@ -101,6 +103,7 @@ pub enum Request {
     DeleteRecords(DeleteRecordsRequest),
     AlterConfigs(AlterConfigsRequest),
     Admin(AdminRequest),
+    Share(ShareRequest),
 }
 
 /// The answer to a [`Request`] of the same name.
@@ -135,6 +138,7 @@ pub enum Response {
     DeleteRecords(DeleteRecordsResponse),
     AlterConfigs(AlterConfigsResponse),
     Admin(AdminResponse),
+    Share(ShareResponse),
     /// acks=0 and all went well: nothing is sent.
     Silence,
     /// acks=0 and something went wrong: the connection is closed, as Kafka does; the text is for the log.

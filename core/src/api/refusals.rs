@@ -61,6 +61,7 @@ impl Response {
             }
             Response::AlterConfigs(answer) => explained(answer.resources.iter().map(|one| &one.result), tell),
             Response::Admin(answer) => answer.refusals(tell),
+            Response::Share(answer) => answer.refusals(tell),
             Response::Silence | Response::Hangup(_) => {}
         }
     }

@@ -283,6 +283,46 @@ const GROUPS: &[Key] = &[
     )
     .preset("uniform,range")
     .check(Check::ListOf(&["uniform", "range"])),
+    Key::new("group.share.session.timeout.ms", Kind::Int, "Silence after which a member of a share group is out.")
+        .preset("45000")
+        .unit("ms")
+        .check(Check::AtLeast(1)),
+    Key::new("group.share.heartbeat.interval.ms", Kind::Int, "How often members of share groups are told to beat.")
+        .preset("5000")
+        .unit("ms")
+        .check(Check::AtLeast(1)),
+    Key::new("group.share.max.size", Kind::Int, "Members of a share group.")
+        .preset("200")
+        .unit("members")
+        .check(Check::Within(1, 1_000)),
+    Key::new("group.share.max.share.sessions", Kind::Int, "Members of share groups that may fetch at a time.")
+        .preset("2000")
+        .unit("sessions")
+        .check(Check::AtLeast(1)),
+    Key::new(
+        "group.share.delivery.count.limit",
+        Kind::Int,
+        "How often a record is given to members of a share group before it is given up.",
+    )
+    .preset("5")
+    .unit("deliveries")
+    .check(Check::Within(2, 10)),
+    Key::new(
+        "group.share.record.lock.duration.ms",
+        Kind::Int,
+        "How long a record is the member's that it was given to.",
+    )
+    .preset("30000")
+    .unit("ms")
+    .check(Check::Within(1_000, 3_600_000)),
+    Key::new(
+        "group.share.partition.max.record.locks",
+        Kind::Int,
+        "Records of a partition that a share group may have under way.",
+    )
+    .preset("2000")
+    .unit("records")
+    .check(Check::Within(100, 10_000)),
     Key::new("offset.metadata.max.bytes", Kind::Int, "Bytes that a client may keep beside an offset that it commits.")
         .preset("4096")
         .unit("bytes")

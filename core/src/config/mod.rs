@@ -18,11 +18,13 @@ mod foreign;
 mod key;
 mod listener;
 mod listing;
+mod offset_reset;
 mod place;
 mod problem;
 mod properties;
 mod resources;
 mod settings;
+mod share;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]
@@ -38,10 +40,12 @@ pub use dynamic::alter_broker;
 pub use key::{Importance, Key, Mode, Preset};
 pub use listener::{Bind, Endpoint, Listener};
 pub use listing::listing;
+pub use offset_reset::OffsetReset;
 pub use place::StorePlace;
 pub use problem::{Problem, Property, Source};
 pub use properties::parse;
 pub use resources::{ResourceKind, alter_resource, describe_resource};
 pub use settings::{Given, Rank, Setting, Settings};
+pub use share::ShareConfig;
 pub use topic::{Compression, TimestampType, TopicConfig};
 pub use value::{Check, Fault, Kind, Value};

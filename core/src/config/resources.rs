@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use super::alter::{self, ConfigChange};
 use super::describe::{ConfigRow, ConfigSource, ConfigSynonym};
 use super::key::Key;
+use super::offset_reset::OffsetReset;
 use super::value::{Check, Kind};
 use crate::api::{CLIENT_METRICS_RESOURCE, GROUP_RESOURCE};
 use crate::error::{Refusal, Refused};
@@ -47,6 +48,33 @@ const GROUP_KEYS: &[Key] = &[
         .unit("ms")
         .check(Check::Within(5_000, 15_000)),
     Key::new("consumer.session.timeout.ms", Kind::Int, "The silence after which a member of the newer protocol is put out. Without effect on groups of the classic one.")
+        .preset("45000")
+        .unit("ms")
+        .check(Check::Within(45_000, 60_000)),
+    Key::new("share.auto.offset.reset", Kind::Text, "Where a share group begins in a partition that it has not fetched yet: earliest, latest, or by_duration:PnDTnHnMn.nS before now.")
+        .preset("latest"),
+    Key::new("share.delivery.count.limit", Kind::Int, "How often a record is given to members before it is given up.")
+        .preset("5")
+        .unit("deliveries")
+        .check(Check::Within(2, 10)),
+    Key::new("share.heartbeat.interval.ms", Kind::Int, "How often members of a share group say that they live.")
+        .preset("5000")
+        .unit("ms")
+        .check(Check::Within(5_000, 15_000)),
+    Key::new("share.isolation.level", Kind::Text, "Which records of transactions members are given. There are no transactions: both are the same.")
+        .preset("read_uncommitted")
+        .check(Check::OneOf(&["read_committed", "read_uncommitted"])),
+    Key::new("share.partition.max.record.locks", Kind::Int, "Records of a partition that a share group may have under way.")
+        .preset("2000")
+        .unit("records")
+        .check(Check::Within(100, 4_000)),
+    Key::new("share.record.lock.duration.ms", Kind::Int, "How long a record is the member's that it was given to.")
+        .preset("30000")
+        .unit("ms")
+        .check(Check::Within(15_000, 60_000)),
+    Key::new("share.renew.acknowledge.enable", Kind::Boolean, "Whether members may have their records for longer.")
+        .preset("true"),
+    Key::new("share.session.timeout.ms", Kind::Int, "The silence after which a member of a share group is put out.")
         .preset("45000")
         .unit("ms")
         .check(Check::Within(45_000, 60_000)),
@@ -107,6 +135,12 @@ impl ResourceKind {
             ResourceKind::Group => self.invalid(format!("Unknown group config name: {name}")),
         })?;
         key.read(text).map_err(|fault| self.invalid(fault.of(name)))?;
+        if name == "share.auto.offset.reset" && OffsetReset::parse(text).is_none() {
+            let message = format!(
+                "Invalid value {text} for configuration {name}: Invalid value `{text}` for configuration {name}. The value must be either 'earliest', 'latest' or of the format 'by_duration:<PnDTnHnMn.nS.>'."
+            );
+            return Err(self.invalid(message));
+        }
         if name == "match" {
             text.split(',').filter(|part| !part.trim().is_empty()).try_for_each(|part| self.check_match(part))?;
         }
@@ -223,7 +257,7 @@ mod tests {
         let rows = describe_resource(ResourceKind::Group, &map(&[("consumer.session.timeout.ms", "50000")]));
         let told: Vec<_> = rows.iter().map(|row| (row.name, row.value.as_deref(), row.source)).collect();
         assert_eq!(
-            told,
+            told[..2],
             [
                 ("consumer.heartbeat.interval.ms", Some("5000"), ConfigSource::Default),
                 ("consumer.session.timeout.ms", Some("50000"), ConfigSource::Group)

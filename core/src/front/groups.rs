@@ -3,12 +3,14 @@
 //! A join waits as long as the slowest member of its group may take, so whoever waits holds a ticket and nothing else:
 //! no in-flight bytes, no slot of an inbox. The session begins no other request of that connection meanwhile, as Kafka
 //! does. Where the connection goes, the ticket goes with it and its answer is dropped; the member stays in its group
-//! until its session ends. Where the broker stops, joins and syncs are told so; everything else is answered soon.
+//! until its session ends. Where the broker stops, joins and syncs are told so, whoever waits for records of a
+//! share group gets none, and everything else is answered soon.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::group_offsets::{Committing, Fetching};
+use super::shares::{check_key, no_records};
 use super::{Front, RequestId};
 use crate::api::{
     ConsumerHeartbeatRequest, Context, CoordinatorKind, FindCoordinatorRequest, FindCoordinatorResponse,
@@ -36,6 +38,8 @@ pub(super) enum Waiting {
     Sync,
     /// The coordinator's answer is the client's.
     Whole,
+    /// Records for a member of a share group.
+    Records,
     /// Positions that are being noted.
     Commit(Committing),
     /// Positions that are being forgotten.
@@ -84,14 +88,18 @@ impl Front {
             CoordinatorKind::Transaction => {
                 Err(Refused::new(Refusal::InvalidRequest, "Transactions are not supported by this broker."))
             }
-            CoordinatorKind::Share => {
-                Err(Refused::new(Refusal::InvalidRequest, "Share groups are not supported by this broker."))
-            }
+            CoordinatorKind::Share => Ok(self.advertised(context.listener).clone()),
             CoordinatorKind::Unknown(_) => {
                 Err(Refused::new(Refusal::InvalidRequest, "There is no coordinator of this type."))
             }
         };
-        let coordinators = request.keys.into_iter().map(|key| FoundCoordinator { key, result: result.clone() });
+        let is_share = request.kind == CoordinatorKind::Share;
+        let checked = |key: &str| if is_share { check_key(key) } else { Ok(()) };
+        let find = |key: Arc<str>| {
+            let result = checked(&key).and_then(|()| result.clone());
+            FoundCoordinator { key, result }
+        };
+        let coordinators = request.keys.into_iter().map(find);
         let response = FindCoordinatorResponse { coordinators: coordinators.collect() };
         self.answer(id, Response::FindCoordinator(response));
     }
@@ -136,9 +144,12 @@ impl Front {
     }
 
     /// The coordinator answered; perhaps nobody waits any more.
-    pub(super) fn group_answered(&mut self, ticket: Ticket, answer: GroupAnswer) {
+    pub(super) fn group_answered(&mut self, ticket: Ticket, answer: GroupAnswer, turn: &mut Turn<'_>) {
         let Some((id, waiting)) = self.groups.remove(ticket) else { return };
         let response = match (answer, waiting) {
+            (GroupAnswer::Share(answer), Waiting::Whole | Waiting::Records) => {
+                return self.share_answered(id, answer, turn);
+            }
             (GroupAnswer::Join(response), Waiting::Join(_)) => Response::JoinGroup(response),
             (GroupAnswer::Sync(response), Waiting::Sync) => Response::SyncGroup(response),
             (GroupAnswer::Heartbeat(response), Waiting::Whole) => Response::Heartbeat(response),
@@ -171,6 +182,7 @@ impl Front {
                     Response::JoinGroup(JoinGroupResponse { member_id, result: Err(Refusal::NotCoordinator) })
                 }
                 Waiting::Sync => Response::SyncGroup(SyncGroupResponse { result: Err(Refusal::NotCoordinator) }),
+                Waiting::Records => no_records(),
                 waiting => unreachable!("{waiting:?} is answered soon"),
             };
             self.answer(id, response);
@@ -181,7 +193,7 @@ impl Front {
 impl Waiting {
     /// It may take minutes: others must act first.
     fn is_parked(&self) -> bool {
-        matches!(self, Waiting::Join(_) | Waiting::Sync)
+        matches!(self, Waiting::Join(_) | Waiting::Sync | Waiting::Records)
     }
 }
 

@@ -42,6 +42,7 @@ mod reads;
 mod replicas;
 pub mod rope;
 mod sessions;
+mod shares;
 pub mod stitch;
 mod subscribe;
 mod subscription;
@@ -95,6 +96,7 @@ pub struct Front {
     meters: Meters,
     /// Whose requests were begun and answered since the core's time was last told, where it is bounded.
     served: Vec<Arc<Context>>,
+    shares: shares::Shares,
     /// Answers for the sessions, in the order in which they were found; the node takes them.
     pub answers: Vec<(RequestId, Response)>,
 }
@@ -117,6 +119,7 @@ impl Front {
             groups: groups::Groups::default(),
             meters: Meters::new(settings.config.quota_windows, settings.cores),
             served: Vec::new(),
+            shares: shares::Shares::default(),
             answers: Vec::new(),
             settings,
         }
@@ -179,6 +182,7 @@ impl Front {
             Request::DeleteRecords(request) => self.delete_records(id, request, turn),
             Request::AlterConfigs(request) => self.alter_configs(id, request, turn),
             Request::Admin(request) => self.administrate(id, context, request, turn),
+            Request::Share(request) => self.share(id, context, request, turn),
         }
     }
 
@@ -205,6 +209,7 @@ impl Front {
     pub fn closed(&mut self, connection: ConnectionId, turn: &mut Turn<'_>) {
         self.fetch_closed(connection, turn);
         self.groups.closed(connection);
+        self.shares_closed(connection, turn);
     }
 
     /// Commits, in the order of the journal: the hot tier takes their bytes.
@@ -265,7 +270,7 @@ impl Front {
             Answer::CreateTopics(response) => self.topics_created(ticket, response),
             Answer::DeleteTopics(response) => self.topics_deleted(ticket, response),
             Answer::InitProducer(result) => self.producer_given(ticket, result),
-            Answer::Group(answer) => self.group_answered(ticket, *answer),
+            Answer::Group(answer) => self.group_answered(ticket, *answer, turn),
             Answer::Opened(_) => panic!("{ticket:?} is a tail's"),
             Answer::CreatePartitions(response) => self.partitions_created(ticket, response),
             Answer::AlterConfigs(response) => self.configs_altered(ticket, response),
@@ -310,7 +315,11 @@ impl Front {
     /// True where nothing waits for an outcome; parked fetches do not count.
     #[must_use]
     pub fn idle(&self) -> bool {
-        self.produce.bytes() == 0 && self.produce.is_empty() && self.admin.is_empty() && self.groups.is_empty()
+        self.produce.bytes() == 0
+            && self.produce.is_empty()
+            && self.admin.is_empty()
+            && self.groups.is_empty()
+            && self.shares.is_empty()
     }
 
     /// The topics, as this core sees them.

@@ -250,7 +250,8 @@ impl Front {
 
     /// A cold read is over: a fetch's or a look-up's.
     pub(super) fn read_done(&mut self, done: Done, turn: &mut Turn<'_>) {
-        let Some(Done { key, brought }) = self.fetch_read(done, turn) else { return };
+        let Some(done) = self.fetch_read(done, turn) else { return };
+        let Some(Done { key, brought }) = self.share_read(done, turn) else { return };
         // A fetch whose connection closed leaves a read that nobody waits for.
         let Some((place, search)) = self.offsets.reading.remove(&key) else { return };
         if brought.moved() {

@@ -6,6 +6,7 @@
 use bytes::{BufMut, Bytes, BytesMut};
 
 use super::rope::Rope;
+use crate::api::Acquired;
 use crate::batch::{self, BatchHeader, CHECKSUM_START, Codec, STAMP_BYTES};
 use crate::extent::Extent;
 use crate::limits::SPLICE_BYTES_MIN;
@@ -104,6 +105,41 @@ impl Stitch {
             return Err(Corrupt(format!("extent {}..{} ends at {base}", extent.start, extent.end)));
         }
         Ok(true)
+    }
+
+    /// Adds the batches of an extent that hold some of these records, which ascend. Bytes that did not stay in this
+    /// process are checked against their checksum (`verify`).
+    ///
+    /// # Errors
+    /// Where the bytes are not the batches that the extent promises.
+    pub fn acquired(
+        &mut self,
+        extent: &Extent,
+        mut rope: Rope,
+        records: &[Acquired],
+        verify: bool,
+    ) -> Result<(), Corrupt> {
+        assert!(rope.bytes() == extent.bytes as usize, "the bytes of an extent, whole");
+        let mut base = extent.start;
+        while rope.bytes() > 0 {
+            let (header, bytes) = next_batch(&rope, extent, base)?;
+            let end = base + header.offsets();
+            let wanted = &records[records.partition_point(|records| records.last < base)..];
+            if wanted.first().is_some_and(|records| records.first < end) {
+                let body = rope.take(bytes);
+                if verify && checksum(&body) != header.crc {
+                    return Err(Corrupt(format!("checksum of the batch at offset {base} of extent {extent:?}")));
+                }
+                self.add(&header, &body, base);
+            } else {
+                rope.skip(bytes);
+            }
+            base = end;
+        }
+        if base != extent.end {
+            return Err(Corrupt(format!("extent {}..{} ends at {base}", extent.start, extent.end)));
+        }
+        Ok(())
     }
 }
 

@@ -454,8 +454,8 @@ fn is_alone(key: Option<ApiKey>) -> bool {
 /// of Join- and SyncGroup are bounded by their group, which must go on.
 fn need_of(key: Option<ApiKey>, bytes: usize) -> Option<Need> {
     use ApiKey::{
-        DescribeConfigs, DescribeGroups, DescribeLogDirs, DescribeProducers, DescribeTopicPartitions, Fetch,
-        ListConfigResources, ListGroups, Metadata, OffsetFetch, Produce,
+        DescribeConfigs, DescribeGroups, DescribeLogDirs, DescribeProducers, DescribeShareGroupOffsets,
+        DescribeTopicPartitions, Fetch, ListConfigResources, ListGroups, Metadata, OffsetFetch, Produce, ShareFetch,
     };
     match key? {
         Produce => Some(Need::InFlight),
@@ -468,6 +468,8 @@ fn need_of(key: Option<ApiKey>, bytes: usize) -> Option<Need> {
         | DescribeTopicPartitions
         | DescribeLogDirs
         | DescribeProducers
+        | DescribeShareGroupOffsets
+        | ShareFetch
         | ListConfigResources => Some(Need::Replies),
         _ => (bytes > REQUEST_BYTES_SMALL).then_some(Need::Replies),
     }

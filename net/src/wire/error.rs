@@ -115,6 +115,10 @@ numbers! {
     StaleMemberEpoch = 113,
     MismatchedEndpointType = 114,
     UnsupportedEndpointType = 115,
+    InvalidRecordState = 121,
+    ShareSessionNotFound = 122,
+    InvalidShareSessionEpoch = 123,
     InvalidRegularExpression = 128,
     RebootstrapRequired = 129,
+    ShareSessionLimitReached = 133,
 }

@@ -7,7 +7,8 @@ use super::schema::{
     describe_producers, elections, features, fetch, group_admin, group_offsets, groups, leader_epoch, list_offsets,
     log_dirs, metadata, partitions, produce, producer_id,
     quorum::request as quorum_request,
-    reassignments, replace_configs, topics,
+    reassignments, replace_configs, share_acknowledge, share_describe, share_fetch, share_groups, share_offsets,
+    share_removal, topics,
 };
 use super::versions::{Format, Versions};
 
@@ -74,6 +75,13 @@ served! {
     ConsumerGroupDescribe: consumer_describe::ConsumerGroupDescribeRequest "0-1" shown "0-1";
     ListConfigResources: config_resources::ListConfigResourcesRequest "0-1" shown "0-1";
     DescribeTopicPartitions: partitions::DescribeTopicPartitionsRequest "0" shown "0";
+    ShareGroupHeartbeat: share_groups::ShareGroupHeartbeatRequest "1" shown "1";
+    ShareGroupDescribe: share_describe::ShareGroupDescribeRequest "1" shown "1";
+    ShareFetch: share_fetch::ShareFetchRequest "1-2" shown "1-2";
+    ShareAcknowledge: share_acknowledge::ShareAcknowledgeRequest "1-2" shown "1-2";
+    DescribeShareGroupOffsets: share_offsets::DescribeShareGroupOffsetsRequest "0-1" shown "0-1";
+    AlterShareGroupOffsets: share_offsets::AlterShareGroupOffsetsRequest "0" shown "0";
+    DeleteShareGroupOffsets: share_removal::DeleteShareGroupOffsetsRequest "0" shown "0";
 }
 
 /// How an API is served.
@@ -139,7 +147,7 @@ mod tests {
             assert_eq!(ApiKey::of(served.key.code()), Some(served.key));
             assert_eq!(served.key.served(), *served);
         }
-        for code in [i16::MIN, -1, 4, 95, 96, i16::MAX] {
+        for code in [i16::MIN, -1, 4, 93, 96, i16::MAX] {
             assert_eq!(ApiKey::of(code), None);
         }
     }

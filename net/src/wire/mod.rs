@@ -41,6 +41,8 @@ mod produce;
 mod producer_id;
 mod quorum;
 mod replicas;
+mod share_fetch;
+mod share_groups;
 mod topic;
 mod topics;
 

@@ -1,6 +1,6 @@
 //! From a frame to what is asked, in words that know no versions.
 
-use apus_core::api::{AdminRequest, Request};
+use apus_core::api::{AdminRequest, Request, ShareRequest};
 use bytes::Bytes;
 
 use super::header::{Reject, RequestHeader, decode_request_header};
@@ -10,7 +10,7 @@ use super::schema::api_versions::ApiVersionsRequest;
 use super::schema::{Message, cluster, reassignments};
 use super::{
     alter_configs, client_quotas, configs, consumer_groups, delete_records, fetch, group_admin, group_offsets, groups,
-    logs, metadata, offsets, partitions, produce, producer_id, quorum, replicas, topics,
+    logs, metadata, offsets, partitions, produce, producer_id, quorum, replicas, share_fetch, share_groups, topics,
 };
 
 /// What a frame asks for, and of whom.
@@ -89,8 +89,40 @@ fn decode_body<'a>(header: &RequestHeader<'_>, body: &'a [u8], frame: &Bytes) ->
             let request: cluster::DescribeClusterRequest = Message::read(body, version)?;
             Request::DescribeCluster(metadata::cluster_request(&request))
         }
+        ApiKey::ShareGroupHeartbeat
+        | ApiKey::ShareGroupDescribe
+        | ApiKey::ShareFetch
+        | ApiKey::ShareAcknowledge
+        | ApiKey::DescribeShareGroupOffsets
+        | ApiKey::AlterShareGroupOffsets
+        | ApiKey::DeleteShareGroupOffsets => Request::Share(decode_share(header.key, version, body)?),
         key => Request::Admin(decode_admin(key, version, body)?),
     }))
+}
+
+fn decode_share(key: ApiKey, version: i16, body: &[u8]) -> Result<ShareRequest, Malformed> {
+    Ok(match key {
+        ApiKey::ShareGroupHeartbeat => {
+            ShareRequest::Heartbeat(share_groups::heartbeat_request(Message::read(body, version)?))
+        }
+        ApiKey::ShareGroupDescribe => {
+            ShareRequest::Describe(share_groups::describe_request(&Message::read(body, version)?))
+        }
+        ApiKey::ShareFetch => ShareRequest::Fetch(share_fetch::fetch_request(Message::read(body, version)?, version)),
+        ApiKey::ShareAcknowledge => {
+            ShareRequest::Acknowledge(share_fetch::acknowledge_request(Message::read(body, version)?, version))
+        }
+        ApiKey::DescribeShareGroupOffsets => {
+            ShareRequest::DescribeOffsets(share_groups::describe_offsets_request(Message::read(body, version)?))
+        }
+        ApiKey::AlterShareGroupOffsets => {
+            ShareRequest::AlterOffsets(share_groups::alter_offsets_request(Message::read(body, version)?))
+        }
+        ApiKey::DeleteShareGroupOffsets => {
+            ShareRequest::DeleteOffsets(share_groups::delete_offsets_request(&Message::read(body, version)?))
+        }
+        other => unreachable!("{other:?} is not of share groups"),
+    })
 }
 
 fn decode_admin(key: ApiKey, version: i16, body: &[u8]) -> Result<AdminRequest, Malformed> {

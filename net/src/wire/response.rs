@@ -1,6 +1,6 @@
 //! From an answer, in words that know no versions, to a frame.
 
-use apus_core::api::{AdminResponse, Response};
+use apus_core::api::{AdminResponse, Response, ShareResponse};
 
 use super::header::encode_response_header;
 use super::keys::ApiKey;
@@ -8,7 +8,7 @@ use super::schema::{Kind, Message, Structure};
 use super::writer::{Frame, Writer};
 use super::{
     alter_configs, client_quotas, configs, consumer_groups, delete_records, fetch, group_admin, group_offsets, groups,
-    logs, metadata, offsets, partitions, produce, producer_id, quorum, replicas, topics,
+    logs, metadata, offsets, partitions, produce, producer_id, quorum, replicas, share_fetch, share_groups, topics,
 };
 
 /// Bytes for an answer, or none.
@@ -106,6 +106,7 @@ pub fn encode_throttled(
             reply.write(ApiKey::IncrementalAlterConfigs, &alter_configs::response(answer));
         }
         Response::Admin(answer) => reply.administrate(answer),
+        Response::Share(answer) => reply.share(answer),
         Response::Silence | Response::Hangup(_) => return Encoded::Nothing,
     }
     writer.finish_answer().map_or(Encoded::TooLong, Encoded::Frame)
@@ -128,6 +129,30 @@ impl Reply<'_> {
             && let Some(at) = throttle_at(M::STRUCTURE, self.version)
         {
             self.writer.overwrite(body + at, &self.throttle_time_ms.to_be_bytes());
+        }
+    }
+
+    fn share(&mut self, response: &ShareResponse) {
+        match response {
+            ShareResponse::Heartbeat(answer) => {
+                self.write(ApiKey::ShareGroupHeartbeat, &share_groups::heartbeat_response(answer));
+            }
+            ShareResponse::Describe(answer) => {
+                self.write(ApiKey::ShareGroupDescribe, &share_groups::describe_response(answer));
+            }
+            ShareResponse::Fetch(answer) => self.write(ApiKey::ShareFetch, &share_fetch::fetch_response(answer)),
+            ShareResponse::Acknowledge(answer) => {
+                self.write(ApiKey::ShareAcknowledge, &share_fetch::acknowledge_response(answer));
+            }
+            ShareResponse::DescribeOffsets(answer) => {
+                self.write(ApiKey::DescribeShareGroupOffsets, &share_groups::describe_offsets_response(answer));
+            }
+            ShareResponse::AlterOffsets(answer) => {
+                self.write(ApiKey::AlterShareGroupOffsets, &share_groups::alter_offsets_response(answer));
+            }
+            ShareResponse::DeleteOffsets(answer) => {
+                self.write(ApiKey::DeleteShareGroupOffsets, &share_groups::delete_offsets_response(answer));
+            }
         }
     }
 

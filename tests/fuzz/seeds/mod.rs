@@ -2,6 +2,7 @@
 //! `cargo test --test fuzz write_seeds -- --ignored`; the seeds of messages come from apus-net's own test of that name.
 
 mod script;
+mod shares;
 mod stories;
 
 use std::fs;

@@ -30,6 +30,7 @@ use apus_net::wire::value::Records;
 use bytes::Bytes;
 
 use super::script::{Script, response};
+use super::shares;
 
 const WALL_MS: i64 = 1_700_000_000_000;
 
@@ -43,6 +44,7 @@ pub fn all() -> Vec<(&'static str, Vec<u8>)> {
         ("group", group()),
         ("group-of-two", group_of_two()),
         ("simple-group", simple_group()),
+        ("share-group", shares::share_group(write_some)),
         ("topics", topics()),
         ("configs", configs()),
         ("operate", operate()),
@@ -104,6 +106,11 @@ fn produce_and_fetch() -> Vec<u8> {
     fetch(&mut script, 3, 11, 99, (0, -1));
     script.pass(600);
     script.finish()
+}
+
+fn write_some(script: &mut Script) {
+    create(script, "t", 1, &[]);
+    produce(script, 1, 9, -1, &[batch(Codec::None, None), batch(Codec::None, None)]);
 }
 
 fn fetch_session() -> Vec<u8> {

@@ -31,7 +31,7 @@ pub(in crate::command) struct ConsumerV1 {
 }
 
 impl ConsumerV1 {
-    fn of(member: &StoredConsumer) -> ConsumerV1 {
+    pub(super) fn of(member: &StoredConsumer) -> ConsumerV1 {
         let text = |text: &Option<Arc<str>>| text.as_deref().map(str::to_owned);
         let numbers = |list: &[PartitionId]| list.iter().map(|partition| partition.0).collect();
         ConsumerV1 {
@@ -52,7 +52,7 @@ impl ConsumerV1 {
         }
     }
 
-    fn member(self) -> Arc<StoredConsumer> {
+    pub(super) fn member(self) -> Arc<StoredConsumer> {
         let partitions = |list: Vec<u32>| list.into_iter().map(PartitionId).collect();
         Arc::new(StoredConsumer {
             id: Arc::from(self.id),

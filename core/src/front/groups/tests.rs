@@ -279,3 +279,68 @@ fn positions_come_back_under_the_names_of_the_request() {
         assert!(results.into_iter().all(|(_, result)| *result == Err(Refusal::GroupIdNotFound)));
     }
 }
+
+fn share_fetch() -> Request {
+    let caller = crate::api::ShareCaller {
+        group_id: "g".into(),
+        member_id: "m".into(),
+        session_epoch: 0,
+        renews: false,
+        knows_renewal: true,
+    };
+    Request::Share(crate::api::ShareRequest::Fetch(crate::api::ShareFetchRequest {
+        caller,
+        wait_ms_max: 500,
+        bytes_min: 1,
+        bytes_max: 1 << 20,
+        records_max: 10,
+        topics: Vec::new(),
+        forgotten: Vec::new(),
+    }))
+}
+
+#[test]
+fn records_whose_bytes_moved_are_given_back_and_a_connection_that_goes_is_told_of() {
+    use crate::api::{Acquired, ShareResponse};
+    use crate::extent::{Extent, Home};
+    use crate::share_message::{Granted, GrantedPartition, ShareAnswer, ShareAsk};
+    let mut world = World::new();
+    let (ticket, ask) = world.request(1, share_fetch()).expect("asked");
+    assert!(matches!(ask, GroupAsk::Share(ShareAsk::Fetch { connection: ConnectionId(1), .. })));
+    let extent = Extent {
+        start: 0,
+        end: 3,
+        home: Home::Journal(Lsn(9)),
+        position: 0,
+        bytes: 100,
+        timestamp_max: -1,
+        transactional: false,
+        control: false,
+    };
+    let partition = GrantedPartition {
+        topic: ID,
+        index: 0,
+        partition: PartitionId(1),
+        refused: None,
+        unacknowledged: None,
+        acquired: vec![Acquired { first: 0, last: 2, deliveries: 1 }],
+        extents: vec![extent],
+    };
+    let granted = Granted { group_id: "g".into(), member_id: "m".into(), lock_ms: 30_000, partitions: vec![partition] };
+    let answer = GroupAnswer::Share(ShareAnswer::Fetch(Ok(granted)));
+    let asks = world.step(|front, turn| front.answered(ticket, Answer::Group(Box::new(answer)), turn));
+    let [(_, GroupAsk::Share(ShareAsk::Unread(unread)))] = &asks[..] else { panic!("{asks:?}") };
+    assert_eq!((unread.partitions[0].0, unread.partitions[0].1.len()), (PartitionId(1), 1));
+    let Some(Response::Share(ShareResponse::Fetch(response))) = world.answered() else { panic!("no answer") };
+    let told = &response.topics[0].partitions[0];
+    assert!(told.acquired.is_empty() && told.records.is_empty() && told.refused.is_none());
+    // One who waits while the broker stops is told so; one whose connection goes takes its session with it.
+    world.request(1, share_fetch()).expect("asked");
+    world.step(|front, turn| front.hurry(turn));
+    assert!(
+        matches!(world.answered(), Some(Response::Share(ShareResponse::Fetch(response))) if response.topics.is_empty())
+    );
+    let asks = world.step(|front, turn| front.closed(ConnectionId(1), turn));
+    assert!(matches!(&asks[..], [(_, GroupAsk::Share(ShareAsk::Closed(ConnectionId(1))))]));
+    assert!(world.front.idle());
+}

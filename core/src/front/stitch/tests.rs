@@ -83,6 +83,26 @@ fn a_reader_gets_the_batch_that_holds_its_offset_and_what_fits_behind_it() {
 }
 
 #[test]
+fn a_member_of_a_share_group_gets_the_batches_that_hold_its_records() {
+    let bytes = [batch(3, 10), batch(3, 11), batch(3, 12), batch(3, 13)].concat();
+    let extent = extent(10, 22, bytes.len());
+    let records = |ranges: &[(i64, i64)]| -> Vec<Acquired> {
+        ranges.iter().map(|(first, last)| Acquired { first: *first, last: *last, deliveries: 1 }).collect()
+    };
+    for (ranges, expected) in [
+        (&[(10, 10)][..], &[(10, 10)][..]),
+        (&[(0, 9), (12, 13), (21, 40)], &[(10, 10), (13, 11), (19, 13)]),
+        (&[(16, 18)], &[(16, 12)]),
+        (&[(0, 9), (22, 23)], &[]),
+    ] {
+        let mut stitch = Stitch::default();
+        let rope = Rope::new(vec![Bytes::from(bytes.clone())]);
+        assert_eq!(stitch.acquired(&extent, rope, &records(ranges), true), Ok(()));
+        assert_eq!(read(stitch.finish()), expected);
+    }
+}
+
+#[test]
 fn bytes_that_are_not_the_promised_batches_are_named() {
     let mut bytes = batch(3, 10);
     let extent = extent(0, 3, bytes.len());

@@ -41,6 +41,12 @@ pub mod producer_id;
 pub mod quorum;
 pub mod reassignments;
 pub mod replace_configs;
+pub mod share_acknowledge;
+pub mod share_describe;
+pub mod share_fetch;
+pub mod share_groups;
+pub mod share_offsets;
+pub mod share_removal;
 pub mod topics;
 
 pub use declare::{Direction, Field, Kind, Message, Structure};
@@ -165,4 +171,18 @@ pub const MESSAGES: &[Entry] = entries! {
     client_quotas::described::DescribeClientQuotasResponse,
     client_quotas::alter::AlterClientQuotasRequest,
     client_quotas::altered::AlterClientQuotasResponse,
+    share_groups::ShareGroupHeartbeatRequest,
+    share_groups::ShareGroupHeartbeatResponse,
+    share_describe::ShareGroupDescribeRequest,
+    share_describe::ShareGroupDescribeResponse,
+    share_fetch::ShareFetchRequest,
+    share_fetch::ShareFetchResponse,
+    share_acknowledge::ShareAcknowledgeRequest,
+    share_acknowledge::ShareAcknowledgeResponse,
+    share_offsets::DescribeShareGroupOffsetsRequest,
+    share_offsets::DescribeShareGroupOffsetsResponse,
+    share_offsets::AlterShareGroupOffsetsRequest,
+    share_offsets::AlterShareGroupOffsetsResponse,
+    share_removal::DeleteShareGroupOffsetsRequest,
+    share_removal::DeleteShareGroupOffsetsResponse,
 };
