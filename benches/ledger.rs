@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use apus_coordinator::command::{Command, Commit, CommitEntry, CreateTopic, Envelope, TopicKind};
 use apus_coordinator::ledger::{Decision, Ledger};
+use apus_coordinator::snapshot::{self, Snapshot};
 use apus_core::batch::{BatchFacts, Sequence};
 use apus_core::ids::{PartitionId, ProducerId, Uuid};
 use apus_core::time::Rng;
@@ -96,5 +97,41 @@ fn apply(criterion: &mut Criterion) {
     }
 }
 
-criterion_group!(benches, apply);
+/// Ten million extents of a million partitions, ten each, from what a snapshot stores to a ledger that serves.
+fn restore(criterion: &mut Criterion) {
+    const EXTENTS: u32 = 10_000_000;
+    const WIDTH: u32 = 1_000;
+    let mut ledger = Ledger::new();
+    let topic = CreateTopic {
+        id: Uuid([1; 16]),
+        name: Arc::from("topic"),
+        kind: TopicKind::Diskless,
+        partitions: EXTENTS / 10,
+        replication_factor: 1,
+        configs: BTreeMap::new(),
+    };
+    ledger.apply(ledger.lsn().next(), &Envelope::internal(WALL_MS, Command::CreateTopic(topic)));
+    for pack in 0..EXTENTS / WIDTH {
+        let entry = |at: u32| CommitEntry {
+            partition: PartitionId((pack * WIDTH + at) % (EXTENTS / 10)),
+            position: at * BATCH_BYTES,
+            facts: BatchFacts { offsets: 1, bytes: BATCH_BYTES, timestamp_max: WALL_MS, attributes: 0, sequence: None },
+        };
+        let batches = (0..WIDTH).map(entry).collect();
+        let object_bytes = u64::from(BATCH_BYTES * WIDTH);
+        let commit = Commit { stored: Some(pack_id(u64::from(pack))), object_bytes, batches };
+        ledger.apply(ledger.lsn().next(), &Envelope::internal(WALL_MS, Command::Commit(commit)));
+    }
+    let taken = Snapshot::of(&ledger);
+    let parts: Vec<_> = taken.parts(None).collect();
+    let entries: Vec<_> = parts.iter().map(|part| part.entry).collect();
+    let manifest = taken.manifest(None, &entries);
+    let mut group = criterion.benchmark_group("Ledger::restore");
+    group.throughput(Throughput::Elements(u64::from(EXTENTS))).sample_size(10);
+    group.bench_function(BenchmarkId::new("snapshot", format!("{EXTENTS} extents")), |bencher| {
+        bencher.iter(|| snapshot::restore(&manifest, parts.iter().map(|part| &part.bytes)).expect("as written"));
+    });
+}
+
+criterion_group!(benches, apply, restore);
 criterion_main!(benches);

@@ -69,7 +69,7 @@ impl Packed {
 }
 
 impl Record for Packed {
-    const PAGE_ENTRIES: usize = 128;
+    const PAGE_ENTRIES: usize = 512;
 
     fn write(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(&self.partition.to_le_bytes());

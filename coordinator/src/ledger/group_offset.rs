@@ -58,7 +58,7 @@ pub struct GroupPosition {
 }
 
 impl Record for Committed {
-    const PAGE_ENTRIES: usize = 73;
+    const PAGE_ENTRIES: usize = 292;
 
     fn write(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(&self.group.to_le_bytes());

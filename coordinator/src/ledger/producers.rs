@@ -138,7 +138,7 @@ impl Producer {
 }
 
 impl Record for Producer {
-    const PAGE_ENTRIES: usize = 28;
+    const PAGE_ENTRIES: usize = 113;
 
     fn write(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(&self.partition.to_le_bytes());

@@ -204,7 +204,7 @@ pub(super) fn decode_leaves<E: Entry>(
     follows(out.len(), group)?;
     for _ in 0..leaves {
         let count = payload.u32()? as usize;
-        if count > Shelf::<E>::leaf_entries() {
+        if count > Shelf::<E>::leaf_entries_max() {
             return Err(Corrupt::Value("a leaf's entries"));
         }
         let entries = (0..count).map(|_| E::read(&mut payload)).collect::<Result<Vec<_>, _>>()?;
