@@ -25,6 +25,7 @@ pub mod placement;
 pub mod quota;
 pub mod records;
 pub mod tail;
+pub mod telemetry;
 pub mod time;
 pub mod topic_name;
 pub mod turn;

@@ -73,6 +73,7 @@ impl Consumers {
         let mut consumers = Consumers::default();
         for stored in ledger.groups_behind(None) {
             let Some(group) = ledger.consumers(&stored.id).filter(|group| !group.members.is_empty()) else { continue };
+            let rules = &rules.of_group(&stored.id, ledger);
             for member in group.members.values() {
                 let revokes = !member.revoking.is_empty();
                 let revokes_ms = revokes.then(|| u64::try_from(member.rebalance_timeout_ms).unwrap_or(0));

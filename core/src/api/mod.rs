@@ -24,6 +24,7 @@ mod quotas;
 mod records;
 mod refusals;
 mod replicas;
+mod telemetry;
 mod topics;
 
 pub use admin::*;
@@ -43,6 +44,7 @@ pub use quorum::*;
 pub use quotas::*;
 pub use records::*;
 pub use replicas::*;
+pub use telemetry::*;
 pub use topics::*;
 
 /// What is known of the asker, from the first day.
@@ -58,6 +60,8 @@ pub struct Context {
     pub host: Arc<str>,
     /// The client's zone, where it is known.
     pub zone: Option<Arc<str>>,
+    /// What the client said of itself, once it did.
+    pub software: Option<Arc<Software>>,
 }
 
 /// A topic as a client names it.

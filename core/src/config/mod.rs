@@ -41,7 +41,7 @@ pub use listing::listing;
 pub use place::StorePlace;
 pub use problem::{Problem, Property, Source};
 pub use properties::parse;
-pub use resources::{ResourceKind, alter_resource, describe_resource};
+pub use resources::{GroupBounds, ResourceKind, alter_resource, describe_resource, group_times};
 pub use settings::{Given, Rank, Setting, Settings};
 pub use topic::{Compression, TimestampType, TopicConfig};
 pub use value::{Check, Fault, Kind, Value};

@@ -7,7 +7,7 @@ use super::schema::{
     describe_producers, elections, features, fetch, group_admin, group_offsets, groups, leader_epoch, list_offsets,
     log_dirs, metadata, partitions, produce, producer_id,
     quorum::request as quorum_request,
-    reassignments, replace_configs, topics,
+    reassignments, replace_configs, telemetry, topics,
 };
 use super::versions::{Format, Versions};
 
@@ -72,6 +72,8 @@ served! {
     DescribeProducers: describe_producers::DescribeProducersRequest "0" shown "0";
     ConsumerGroupHeartbeat: consumer_groups::ConsumerGroupHeartbeatRequest "0-1" shown "0-1";
     ConsumerGroupDescribe: consumer_describe::ConsumerGroupDescribeRequest "0-1" shown "0-1";
+    GetTelemetrySubscriptions: telemetry::GetTelemetrySubscriptionsRequest "0" shown "0";
+    PushTelemetry: telemetry::PushTelemetryRequest "0" shown "0";
     ListConfigResources: config_resources::ListConfigResourcesRequest "0-1" shown "0-1";
     DescribeTopicPartitions: partitions::DescribeTopicPartitionsRequest "0" shown "0";
 }

@@ -41,6 +41,7 @@ mod produce;
 mod producer_id;
 mod quorum;
 mod replicas;
+mod telemetry;
 mod topic;
 mod topics;
 

@@ -13,3 +13,4 @@ mod mapping;
 mod operate;
 mod quotas;
 mod schema;
+mod telemetry;

@@ -41,6 +41,7 @@ pub mod producer_id;
 pub mod quorum;
 pub mod reassignments;
 pub mod replace_configs;
+pub mod telemetry;
 pub mod topics;
 
 pub use declare::{Direction, Field, Kind, Message, Structure};
@@ -165,4 +166,8 @@ pub const MESSAGES: &[Entry] = entries! {
     client_quotas::described::DescribeClientQuotasResponse,
     client_quotas::alter::AlterClientQuotasRequest,
     client_quotas::altered::AlterClientQuotasResponse,
+    telemetry::GetTelemetrySubscriptionsRequest,
+    telemetry::GetTelemetrySubscriptionsResponse,
+    telemetry::PushTelemetryRequest,
+    telemetry::PushTelemetryResponse,
 };
