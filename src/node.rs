@@ -551,6 +551,7 @@ impl Node {
             connections: self.sessions.len() as u64,
             unread_bytes: self.reply_bytes,
             front: self.front.gauges(),
+            client_metrics: self.front.client_metrics(),
             quotas: if self.head.is_some() { self.front.quota_uses() } else { Vec::new() },
             packer: self.head.as_ref().map(|head| head.packer.gauges()),
             is_writable: self.is_writable(),

@@ -7,9 +7,11 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use apus_core::api::*;
+use apus_core::config::{ConfigChange, ConfigOperation};
 use apus_core::error::Refusal;
 use apus_core::group_message::{CommitOffsets, FetchGroupOffsets, FetchOffsets, ForgetOffsets, GroupAnswer, GroupAsk};
 use apus_core::ids::TopicId;
+use apus_core::message::{Answer, Ask};
 use world::members::{GROUP, Member, ask, create, describe, send, text};
 use world::{Durable, World, config, node};
 
@@ -105,7 +107,12 @@ fn a_group_carries_on_in_the_next_life_and_silence_ends_it() {
         let offset = GroupOffset { offset: 5, leader_epoch: 0, metadata: text("") };
         match ask(
             world,
-            GroupAsk::Commit(CommitOffsets { caller, retention_ms: None, topics: vec![(topic, vec![(0, offset)])] }),
+            GroupAsk::Commit(CommitOffsets {
+                caller,
+                knows_epochs: true,
+                retention_ms: None,
+                topics: vec![(topic, vec![(0, offset)])],
+            }),
         ) {
             GroupAnswer::Commit(result) => result.map(drop),
             other => panic!("not a commit: {other:?}"),
@@ -276,4 +283,48 @@ fn operators_see_both_kinds_of_groups_and_each_by_its_own_name() {
     assert_eq!(describe(&mut world).expect("it is there").state, ConsumerState::Empty);
     assert_eq!(delete(&mut world), Ok(()));
     assert_eq!(describe(&mut world).expect_err("it is gone"), Refusal::GroupIdNotFound);
+}
+
+#[test]
+fn a_group_has_times_of_its_own() {
+    let bounds = [
+        ("group.consumer.min.session.timeout.ms", "1000"),
+        ("group.consumer.min.heartbeat.interval.ms", "100"),
+        ("group.consumer.session.timeout.ms", "50000"),
+    ];
+    let mut world = world(Durable::default(), &bounds);
+    let topic = create(&mut world, "a", 1);
+    let set = |name: &str, value: &str| {
+        let change = ConfigChange { name: name.into(), operation: ConfigOperation::Set, value: Some(value.into()) };
+        AlterResource { kind: GROUP_RESOURCE, name: text(GROUP), changes: vec![change] }
+    };
+    for (name, value) in [("consumer.heartbeat.interval.ms", "200"), ("consumer.session.timeout.ms", "2000")] {
+        let request = AlterConfigsRequest { resources: vec![set(name, value)], validate_only: false, whole: false };
+        let Some(Answer::AlterConfigs(response)) = world.ask(Ask::AlterConfigs(request)) else { panic!("no answer") };
+        assert_eq!(response.resources[0].result, Ok(()));
+    }
+    let mut member = Member::new("x", &["a"]);
+    let beat = send(&mut world, member.request()).expect("it joins");
+    assert_eq!(beat.interval_ms, 200);
+    member.epoch = beat.member_epoch;
+    let commit = |world: &mut World, knows_epochs| {
+        let offset = GroupOffset { offset: 5, leader_epoch: 0, metadata: text("") };
+        let caller = GroupCaller {
+            group_id: text(GROUP),
+            generation: member.epoch,
+            member_id: text("x"),
+            group_instance_id: None,
+        };
+        let topics = vec![(topic, vec![(0, offset)])];
+        match ask(world, GroupAsk::Commit(CommitOffsets { caller, knows_epochs, retention_ms: None, topics })) {
+            GroupAnswer::Commit(result) => result.map(drop),
+            other => panic!("not a commit: {other:?}"),
+        }
+    };
+    assert_eq!(commit(&mut world, true), Ok(()));
+    assert_eq!(commit(&mut world, false), Err(Refusal::UnsupportedVersion), "versions below 9 know no epochs");
+    world.pass(1_900);
+    assert_eq!(describe(&mut world).map(|group| group.members.len()), Ok(1));
+    world.pass(200);
+    assert_eq!(describe(&mut world).map(|group| group.members.len()), Ok(0), "its own silence has lasted too long");
 }

@@ -61,7 +61,7 @@ fn commit_as(
         (*index, GroupOffset { offset: *offset, leader_epoch: 0, metadata: Arc::from("") })
     };
     let topics = vec![(topic, offsets.iter().map(offset).collect())];
-    let commit = CommitOffsets { caller, retention_ms: None, topics };
+    let commit = CommitOffsets { caller, knows_epochs: true, retention_ms: None, topics };
     match ask(world, GroupAsk::Commit(commit))? {
         GroupAnswer::Commit(result) => {
             Some(result.map(|topics| topics[0].partitions.iter().map(|(_, result)| *result).collect()))
@@ -215,7 +215,7 @@ fn what_clients_keep_beside_offsets_is_bounded() {
     let mut commit = |length: usize, partitions: i32| {
         let offset = GroupOffset { offset: 1, leader_epoch: 0, metadata: Arc::from("x".repeat(length)) };
         let topics = vec![(topic, (0..partitions).map(|_| (0, offset.clone())).collect())];
-        let commit = CommitOffsets { caller: caller("g", NOBODY, -1), retention_ms: None, topics };
+        let commit = CommitOffsets { caller: caller("g", NOBODY, -1), knows_epochs: true, retention_ms: None, topics };
         match ask(&mut world, GroupAsk::Commit(commit)) {
             Some(GroupAnswer::Commit(Ok(topics))) => topics[0].partitions[0].1,
             other => panic!("not a commit: {other:?}"),

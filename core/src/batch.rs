@@ -59,6 +59,14 @@ pub enum Codec {
     Zstd,
 }
 
+impl Codec {
+    /// The codec of Kafka's number.
+    #[must_use]
+    pub fn of(number: i8) -> Option<Codec> {
+        [Codec::None, Codec::Gzip, Codec::Snappy, Codec::Lz4, Codec::Zstd].get(usize::try_from(number).ok()?).copied()
+    }
+}
+
 /// The header's fields, as they stand in the bytes; nothing is checked beyond the length.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(missing_docs)] // The table above is their documentation.

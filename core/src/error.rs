@@ -97,6 +97,8 @@ pub enum Refusal {
     StaleMemberEpoch,
     MismatchedEndpointType,
     UnsupportedEndpointType,
+    UnknownSubscriptionId,
+    TelemetryTooLarge,
     InvalidRecordState,
     ShareSessionNotFound,
     InvalidShareSessionEpoch,

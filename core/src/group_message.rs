@@ -83,6 +83,8 @@ pub enum GroupAnswer {
 pub struct CommitOffsets {
     /// Who says so.
     pub caller: GroupCaller,
+    /// The client knows the consumer protocol.
+    pub knows_epochs: bool,
     /// How long they are kept, where the client says so, milliseconds.
     pub retention_ms: Option<i64>,
     /// By topic and partition index; never empty.

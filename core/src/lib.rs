@@ -26,6 +26,7 @@ pub mod quota;
 pub mod records;
 pub mod share_message;
 pub mod tail;
+pub mod telemetry;
 pub mod time;
 pub mod topic_name;
 pub mod turn;

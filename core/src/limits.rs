@@ -141,6 +141,22 @@ pub const QUOTA_EXCHANGE_MS: u64 = 10;
 /// Meters that a scrape tells: one series of ~100 bytes each.
 pub const QUOTA_USES_MAX: usize = 1_000;
 
+/// Clients of a core that were heard of their metrics: Kafka's own number. ~500 bytes each, 8 MiB; the one that was silent
+/// for longest gives way.
+pub const TELEMETRY_INSTANCES_MAX: usize = 16_384;
+
+/// Numbers of all of them that a core keeps and a scrape tells: 600 bytes each with their names, 6 MB …
+pub const TELEMETRY_SERIES_MAX: usize = 10_000;
+
+/// … and those of one client. A Java consumer of a hundred partitions has ~400.
+pub const TELEMETRY_INSTANCE_SERIES_MAX: usize = 1_000;
+
+/// A number's name and attributes; longer ones are left out.
+pub const TELEMETRY_NAME_BYTES_MAX: usize = 512;
+
+/// The silence, at least, after which a client is forgotten: Kafka's own number.
+pub const TELEMETRY_EXPIRY_MS_MIN: u64 = 60_000;
+
 /// What the members of one group say of themselves, beside a fixed cost for each: a group of a thousand members with two
 /// strategies of 400 bytes. A join beyond is GROUP_MAX_SIZE_REACHED.
 pub const GROUP_MEMBERS_BYTES_MAX: u64 = MIB;

@@ -5,6 +5,7 @@ use apus_core::counters::Counters;
 use apus_core::front::FrontGauges;
 use apus_core::packer::PackerGauges;
 use apus_core::quota::QuotaUse;
+use apus_core::telemetry::ClientMetric;
 
 /// How the machines of one core stand.
 #[derive(Clone, Debug, Default)]
@@ -15,6 +16,8 @@ pub struct NodeGauges {
     pub unread_bytes: u64,
     /// The connection side.
     pub front: FrontGauges,
+    /// What clients said of themselves, how many are known, and how many numbers found no room.
+    pub client_metrics: (Vec<ClientMetric>, (u64, u64)),
     /// What clients used of their quotas, as far as this core knows.
     pub quotas: Vec<QuotaUse>,
     /// The packer, on core 0.

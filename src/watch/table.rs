@@ -138,6 +138,10 @@ pub const METRICS: &[Metric] = &[
     gauge("kafka_coordinator_group_groupmetadatamanager_numgroups", &["state"], "Consumer groups by state."),
     gauge("kafka_consumergroup_current_offset", &["consumergroup", "topic", "partition"], "A committed offset; of the first thousand by group."),
     gauge("kafka_consumergroup_lag", &["consumergroup", "topic", "partition"], "Records between it and the end of the partition."),
+    // Clients of their own.
+    gauge("kafka_client_metric", &["client_instance_id", "client_id", "metric", "attributes"], "A number that a client pushed last; sums of clients that push deltas are summed up."),
+    gauge("kafka_server_clientmetrics_clientmetricsinstancecount", &["core"], "Clients that were heard of their metrics lately."),
+    counter("apus_client_metrics_dropped", &[], "Numbers of clients that found no room."),
     // The process.
     gauge("apus_build_info", &["version"], "Always 1."),
     gauge("apus_serving", &[], "1 where the broker serves clients, else 0: it recovers, or it stops."),

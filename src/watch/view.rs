@@ -49,6 +49,7 @@ impl View<'_> {
         self.requests(&mut page);
         self.cores(&mut page);
         self.core_zero(&mut page);
+        self.clients(&mut page);
         self.store(&mut page);
         self.process(&mut page);
         page
@@ -140,6 +141,25 @@ impl View<'_> {
             page.signed("kafka_consumergroup_current_offset", &labels, lag.offset);
             page.signed("kafka_consumergroup_lag", &labels, lag.lag);
         }
+    }
+
+    /// What clients said of themselves.
+    fn clients(&self, page: &mut Page) {
+        let mut all_dropped = 0;
+        for (index, report) in self.cores.iter().enumerate() {
+            let Some(report) = report else { continue };
+            let (metrics, (known, dropped)) = &report.node.client_metrics;
+            all_dropped += dropped;
+            let core = index.to_string();
+            page.number("kafka_server_clientmetrics_clientmetricsinstancecount", &[("core", &core)], *known);
+            for metric in metrics {
+                let id = metric.instance.base64();
+                let who = [("client_instance_id", id.as_str()), ("client_id", &*metric.client_id)];
+                let what = [("metric", &*metric.name), ("attributes", &*metric.attributes)];
+                page.real("kafka_client_metric", &[who[0], who[1], what[0], what[1]], metric.value);
+            }
+        }
+        page.number("apus_client_metrics_dropped", &[], all_dropped);
     }
 
     fn store(&self, page: &mut Page) {
@@ -269,8 +289,10 @@ mod tests {
     use apus_coordinator::ledger::Ledger;
     use apus_coordinator::machine::{CoordinatorGauges, GroupLag};
     use apus_core::error::Refusal;
+    use apus_core::ids::Uuid;
     use apus_core::packer::PackerGauges;
     use apus_core::quota::{MeterKey, QuotaKey, QuotaUse};
+    use apus_core::telemetry::ClientMetric;
 
     use super::super::table::METRICS;
     use super::*;
@@ -282,6 +304,14 @@ mod tests {
         report.count.refused(0, Refusal::RequestTimedOut);
         report.node.packer = Some(PackerGauges::default());
         let meter = MeterKey { key: QuotaKey::ProducerByteRate, user: None, client_id: Some("c".into()) };
+        let metric = ClientMetric {
+            instance: Uuid([1; 16]),
+            client_id: "c".into(),
+            name: "org.apache.kafka.a".into(),
+            attributes: "topic=t".into(),
+            value: 1.5,
+        };
+        report.node.client_metrics = (vec![metric], (1, 0));
         report.node.quotas = vec![QuotaUse { meter, total: 2.5 }];
         report.node.coordinator = Some(CoordinatorGauges {
             journal_bytes: 4,

@@ -1,8 +1,11 @@
 //! What a broker's settings say about groups of the consumer protocol.
 
-use apus_core::config::Config;
+use std::sync::Arc;
+
+use apus_core::config::{Config, GroupBounds, ResourceKind, group_times};
 
 use super::assign::Assignor;
+use crate::ledger::Ledger;
 
 /// The settings, under the names of their keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -11,6 +14,8 @@ pub struct Rules {
     pub session_ms: u64,
     /// `group.consumer.heartbeat.interval.ms`: what members are told.
     pub interval_ms: i32,
+    /// What a group's own times may be.
+    pub bounds: GroupBounds,
     /// `group.consumer.max.size`: members of a group.
     pub members_max: usize,
     /// `group.consumer.assignors`: the first one serves whoever has no preference.
@@ -25,9 +30,21 @@ impl Rules {
         Rules {
             session_ms: node.group_consumer_session_ms,
             interval_ms: node.group_consumer_interval_ms,
+            bounds: (
+                node.group_consumer_sessions_ms.clone().into_inner(),
+                node.group_consumer_intervals_ms.clone().into_inner(),
+            ),
             members_max: node.group_consumer_members_max,
             assignors: [assignors.next(), assignors.next()],
         }
+    }
+
+    /// Those of a group: it may have times of its own.
+    #[must_use]
+    pub(crate) fn of_group(&self, id: &Arc<str>, ledger: &Ledger) -> Rules {
+        let own = ledger.resource_configs(ResourceKind::Group, id);
+        let (session_ms, interval_ms) = group_times(&own, (self.session_ms, self.interval_ms), &self.bounds);
+        Rules { session_ms, interval_ms, ..*self }
     }
 
     /// The assignor of this name, if members may have it.

@@ -160,7 +160,8 @@ impl Leader {
         let name = &resource.name;
         kind.check_name(name)?;
         let before = self.ledger.resource_configs(kind, name);
-        let configs = alter_resource(kind, if whole { &NOTHING } else { &before }, &resource.changes)?;
+        let configs =
+            alter_resource(kind, if whole { &NOTHING } else { &before }, &resource.changes, &self.config.node)?;
         if configs == before {
             return Ok(None);
         }

@@ -42,7 +42,7 @@ impl Leader {
                 Err(None) => return None,
             }
         }
-        let session_ms = self.membership.consumer_rules.session_ms;
+        let session_ms = self.membership.consumer_rules.of_group(id, &self.ledger).session_ms;
         let consumers = &mut self.membership.consumers;
         if request.member_epoch >= 0 {
             consumers.heard(id, &step.beat.member_id, step.revokes_ms, session_ms, turn.now);
@@ -60,7 +60,7 @@ impl Leader {
         client: &GroupClient,
         turn: &mut Turn,
     ) -> Result<(Step, bool), Refused> {
-        let rules = &self.membership.consumer_rules;
+        let rules = &self.membership.consumer_rules.of_group(&request.group_id, &self.ledger);
         validate(request, rules)?;
         let id = &request.group_id;
         let not_found = |message| Err(Refused::new(Refusal::GroupIdNotFound, message));

@@ -89,8 +89,9 @@ impl Leader {
     pub(crate) fn load_groups(&mut self, turn: &mut Turn) {
         let mut moment = moment(self.membership.rules, turn);
         self.membership.groups = Groups::load(&self.ledger, &mut moment);
-        let session_ms = self.membership.consumer_rules.session_ms;
-        self.membership.consumers = Consumers::load(Protocol::Consumer, &self.ledger, |_| session_ms, turn.now);
+        let rules = &self.membership.consumer_rules;
+        let session_ms = |id: &Arc<str>| rules.of_group(id, &self.ledger).session_ms;
+        self.membership.consumers = Consumers::load(Protocol::Consumer, &self.ledger, session_ms, turn.now);
         let session_ms = |id: &Arc<str>| self.share_rules(id).session_ms;
         self.membership.sharers = Consumers::load(Protocol::Share, &self.ledger, session_ms, turn.now);
     }

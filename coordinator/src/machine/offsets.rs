@@ -35,6 +35,12 @@ impl Leader {
         let moment = Moment { now: turn.now, wall_ms, rng: turn.rng, rules, said: Vec::new() };
         let caller = &request.caller;
         let speaks = speaks(&caller.group_id, &caller.member_id, caller.generation, &self.ledger);
+        // As in Kafka: whoever is no member is told that first.
+        let speaks = speaks.map(|known| match known {
+            Err(Refusal::UnknownMemberId) => known,
+            _ if request.knows_epochs => known,
+            _ => Err(Refusal::UnsupportedVersion),
+        });
         let allowed = speaks.unwrap_or_else(|| self.membership.groups.commits(caller, &self.ledger, &moment));
         if let Err(refusal) = allowed {
             return Ok(Err(refusal));

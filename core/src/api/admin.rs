@@ -4,7 +4,8 @@ use super::{
     AlterQuotasRequest, AlterQuotasResponse, AlterReassignmentsRequest, AlterReassignmentsResponse,
     DescribeLogDirsRequest, DescribeLogDirsResponse, DescribeProducersRequest, DescribeProducersResponse,
     DescribeQuorumRequest, DescribeQuorumResponse, DescribeQuotasRequest, DescribeQuotasResponse, ElectLeadersRequest,
-    ElectLeadersResponse, ListConfigResourcesRequest, ListConfigResourcesResponse, UpdateFeaturesRequest,
+    ElectLeadersResponse, GetTelemetryRequest, GetTelemetryResponse, ListConfigResourcesRequest,
+    ListConfigResourcesResponse, PushTelemetryRequest, PushTelemetryResponse, UpdateFeaturesRequest,
     UpdateFeaturesResponse,
 };
 use crate::error::Refusal;
@@ -24,6 +25,8 @@ pub enum AdminRequest {
     AlterQuotas(AlterQuotasRequest),
     DescribeQuorum(DescribeQuorumRequest),
     UpdateFeatures(UpdateFeaturesRequest),
+    GetTelemetry(GetTelemetryRequest),
+    PushTelemetry(PushTelemetryRequest),
 }
 
 /// The answer to an [`AdminRequest`] of the same name.
@@ -41,6 +44,8 @@ pub enum AdminResponse {
     AlterQuotas(AlterQuotasResponse),
     DescribeQuorum(DescribeQuorumResponse),
     UpdateFeatures(UpdateFeaturesResponse),
+    GetTelemetry(GetTelemetryResponse),
+    PushTelemetry(PushTelemetryResponse),
 }
 
 impl AdminResponse {
@@ -82,6 +87,8 @@ impl AdminResponse {
                     tell(Refusal::UnknownTopicOrPartition);
                 }
             }
+            AdminResponse::GetTelemetry(answer) => answer.result.as_ref().err().copied().into_iter().for_each(tell),
+            AdminResponse::PushTelemetry(answer) => answer.result.err().into_iter().for_each(tell),
             AdminResponse::UpdateFeatures(answer) => answer.refused.iter().for_each(|refused| tell(refused.refusal)),
         }
     }

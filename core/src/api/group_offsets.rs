@@ -11,6 +11,8 @@ pub struct OffsetCommitRequest {
     /// Who says so. Generation -1 with an empty member id: nobody's member, which only a group without members lets
     /// commit.
     pub caller: GroupCaller,
+    /// Versions from 9 on know members of the consumer protocol.
+    pub knows_epochs: bool,
     /// How long the offsets are kept, where the client says so, milliseconds.
     pub retention_ms: Option<i64>,
     /// By topic.

@@ -25,6 +25,7 @@ mod records;
 mod refusals;
 mod replicas;
 mod shares;
+mod telemetry;
 mod topics;
 
 pub use admin::*;
@@ -45,6 +46,7 @@ pub use quotas::*;
 pub use records::*;
 pub use replicas::*;
 pub use shares::*;
+pub use telemetry::*;
 pub use topics::*;
 
 /// What is known of the asker, from the first day.
@@ -60,6 +62,8 @@ pub struct Context {
     pub host: Arc<str>,
     /// The client's zone, where it is known.
     pub zone: Option<Arc<str>>,
+    /// What the client said of itself, once it did.
+    pub software: Option<Arc<Software>>,
 }
 
 /// A topic as a client names it.

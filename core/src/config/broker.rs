@@ -1,5 +1,6 @@
 //! A broker's settings, resolved: what every part of it is started with.
 
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
 use super::listener::{self, Endpoint, Listener};
@@ -10,6 +11,20 @@ use super::share::ShareConfig;
 use crate::ids::BrokerId;
 use crate::limits;
 use crate::quota::Windows;
+
+/// A key, and those of what it may be at least and at most.
+type Bounded = (&'static str, &'static str, &'static str);
+
+const SESSIONS: Bounded = (
+    "group.consumer.session.timeout.ms",
+    "group.consumer.min.session.timeout.ms",
+    "group.consumer.max.session.timeout.ms",
+);
+const INTERVALS: Bounded = (
+    "group.consumer.heartbeat.interval.ms",
+    "group.consumer.min.heartbeat.interval.ms",
+    "group.consumer.max.heartbeat.interval.ms",
+);
 
 /// What a configuration has to know of the machine.
 #[derive(Clone, Debug)]
@@ -103,6 +118,9 @@ pub struct Config {
     /// `quota.window.num` and `quota.window.size.seconds`: over how long the use of quotas is measured.
     pub quota_windows: Windows,
 
+    /// `telemetry.max.bytes`: of one push of a client's metrics, before and behind its compression.
+    pub telemetry_bytes_max: usize,
+
     /// `group.initial.rebalance.delay.ms`: milliseconds that an empty group waits for company of its first member.
     pub group_initial_delay_ms: u64,
     /// `group.min.session.timeout.ms`: milliseconds of silence that a member may choose at least.
@@ -115,6 +133,10 @@ pub struct Config {
     pub group_consumer_session_ms: u64,
     /// `group.consumer.heartbeat.interval.ms`: how often it is told to beat.
     pub group_consumer_interval_ms: i32,
+    /// `group.consumer.min.session.timeout.ms` and `max`: what a group's own may be.
+    pub group_consumer_sessions_ms: RangeInclusive<u64>,
+    /// `group.consumer.min.heartbeat.interval.ms` and `max`, likewise.
+    pub group_consumer_intervals_ms: RangeInclusive<i32>,
     /// `group.consumer.max.size`: members of a group of the consumer protocol.
     pub group_consumer_members_max: usize,
     /// `group.consumer.assignors`: what they may choose from.
@@ -174,6 +196,7 @@ impl Config {
         let store = store(&settings, &data_dir, &mut problems);
         let s3 = s3(&settings, &store, &mut problems);
         let journal = journal(&settings, &mut problems);
+        [SESSIONS, INTERVALS].iter().for_each(|keys| within(keys, &settings, &mut problems));
         if !problems.is_empty() {
             problems.sort_by_key(|problem| problem.source);
             return Err(problems);
@@ -205,16 +228,16 @@ impl Config {
             producer_expiration_ms: settings.number("producer.id.expiration.ms"),
             producer_check_ms: settings.bytes("producer.id.expiration.check.interval.ms"),
             retention_check_ms: settings.bytes("log.retention.check.interval.ms"),
-            quota_windows: Windows {
-                count: settings.small("quota.window.num"),
-                size_ms: settings.bytes("quota.window.size.seconds") * 1_000,
-            },
+            quota_windows: windows(&settings),
+            telemetry_bytes_max: settings.small("telemetry.max.bytes"),
             group_initial_delay_ms: settings.bytes("group.initial.rebalance.delay.ms"),
             group_session_ms_min: settings.small("group.min.session.timeout.ms"),
             group_session_ms_max: settings.small("group.max.session.timeout.ms"),
             group_members_max: settings.small("group.max.size"),
             group_consumer_session_ms: settings.bytes("group.consumer.session.timeout.ms"),
             group_consumer_interval_ms: settings.small("group.consumer.heartbeat.interval.ms"),
+            group_consumer_sessions_ms: settings.bytes(SESSIONS.1)..=settings.bytes(SESSIONS.2),
+            group_consumer_intervals_ms: settings.small(INTERVALS.1)..=settings.small(INTERVALS.2),
             group_consumer_members_max: settings.small("group.consumer.max.size"),
             group_consumer_assignors: settings.list("group.consumer.assignors").unwrap_or_default(),
             group_share: ShareConfig::of(&settings),
@@ -247,6 +270,21 @@ impl Config {
 /// Executors of a machine: all CPUs but a quarter, which the store plane gets.
 fn cores(cpus: usize) -> usize {
     (cpus - cpus.div_ceil(4)).clamp(1, limits::CORES_MAX)
+}
+
+fn windows(settings: &Settings) -> Windows {
+    let size_ms = settings.bytes("quota.window.size.seconds") * 1_000;
+    Windows { count: settings.small("quota.window.num"), size_ms }
+}
+
+/// A value between two others, as Kafka has it at its start.
+fn within((key, least, most): &Bounded, settings: &Settings, problems: &mut Vec<Problem>) {
+    let value = settings.number(key);
+    if value < settings.number(least) {
+        problems.push(settings.problem(key, format!("{key} must be greater than or equal to {least}")));
+    } else if value > settings.number(most) {
+        problems.push(settings.problem(key, format!("{key} must be less than or equal to {most}")));
+    }
 }
 
 fn count(number: i64) -> usize {

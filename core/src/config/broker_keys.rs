@@ -225,6 +225,15 @@ const CLIENTS: &[Key] = &[
         .unit("seconds")
         .check(Check::Within(1, 86_400))
         .low(),
+    Key::new(
+        "telemetry.max.bytes",
+        Kind::Int,
+        "Bytes of metrics that a client may push at once, before and behind their compression.",
+    )
+    .preset("1048576")
+    .unit("bytes")
+    .check(Check::Within(1, 64 << 20))
+    .low(),
 ];
 
 const GROUPS: &[Key] = &[
@@ -270,6 +279,38 @@ const GROUPS: &[Key] = &[
         "How often members of the consumer protocol are told to beat.",
     )
     .preset("5000")
+    .unit("ms")
+    .check(Check::AtLeast(1)),
+    Key::new(
+        "group.consumer.min.session.timeout.ms",
+        Kind::Int,
+        "The shortest such silence that a group may have of its own.",
+    )
+    .preset("45000")
+    .unit("ms")
+    .check(Check::AtLeast(1)),
+    Key::new(
+        "group.consumer.max.session.timeout.ms",
+        Kind::Int,
+        "The longest such silence that a group may have of its own.",
+    )
+    .preset("60000")
+    .unit("ms")
+    .check(Check::AtLeast(1)),
+    Key::new(
+        "group.consumer.min.heartbeat.interval.ms",
+        Kind::Int,
+        "The shortest such interval that a group may have of its own.",
+    )
+    .preset("5000")
+    .unit("ms")
+    .check(Check::AtLeast(1)),
+    Key::new(
+        "group.consumer.max.heartbeat.interval.ms",
+        Kind::Int,
+        "The longest such interval that a group may have of its own.",
+    )
+    .preset("15000")
     .unit("ms")
     .check(Check::AtLeast(1)),
     Key::new("group.consumer.max.size", Kind::Int, "Members of a group of the consumer protocol.")

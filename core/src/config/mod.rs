@@ -44,7 +44,7 @@ pub use offset_reset::OffsetReset;
 pub use place::StorePlace;
 pub use problem::{Problem, Property, Source};
 pub use properties::parse;
-pub use resources::{ResourceKind, alter_resource, describe_resource};
+pub use resources::{GroupBounds, ResourceKind, alter_resource, describe_resource, group_times};
 pub use settings::{Given, Rank, Setting, Settings};
 pub use share::ShareConfig;
 pub use topic::{Compression, TimestampType, TopicConfig};

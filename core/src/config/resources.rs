@@ -6,12 +6,14 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use super::alter::{self, ConfigChange};
+use super::broker::Config;
 use super::describe::{ConfigRow, ConfigSource, ConfigSynonym};
 use super::key::Key;
 use super::offset_reset::OffsetReset;
 use super::value::{Check, Kind};
 use crate::api::{CLIENT_METRICS_RESOURCE, GROUP_RESOURCE};
 use crate::error::{Refusal, Refused};
+use crate::telemetry;
 
 /// What kind of resource.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -33,24 +35,27 @@ const MATCHED: &[&str] = &[
 ];
 
 const CLIENT_METRICS_KEYS: &[Key] = &[
-    Key::new("interval.ms", Kind::Int, "How often a client that matches sends what is subscribed to. Without effect: metrics of clients are not taken yet.")
+    Key::new("interval.ms", Kind::Int, "How often a client that matches sends what is subscribed to.")
         .preset("300000")
         .unit("ms")
         .check(Check::Within(100, 3_600_000)),
-    Key::new("match", Kind::List, "Which clients are asked: key=pattern, all of them. Without effect: metrics of clients are not taken yet.").preset(""),
-    Key::new("metrics", Kind::List, "Prefixes of the metrics that are subscribed to. Without effect: metrics of clients are not taken yet.").preset(""),
+    Key::new("match", Kind::List, "Which clients are asked: key=pattern, all of them.").preset(""),
+    Key::new("metrics", Kind::List, "Prefixes of the metrics that are subscribed to; * is all.").preset(""),
 ];
 
-/// The bounds are Kafka's defaults of what its brokers bound them by.
+/// What a group of the consumer protocol has of its own; the broker's settings bound both.
+const INTERVAL: &str = "consumer.heartbeat.interval.ms";
+const SESSION: &str = "consumer.session.timeout.ms";
+
 const GROUP_KEYS: &[Key] = &[
-    Key::new("consumer.heartbeat.interval.ms", Kind::Int, "How often members of the newer protocol say that they live. Without effect on groups of the classic one.")
+    Key::new(INTERVAL, Kind::Int, "How often members of the newer protocol say that they live. Without effect on groups of the classic one.")
         .preset("5000")
         .unit("ms")
-        .check(Check::Within(5_000, 15_000)),
-    Key::new("consumer.session.timeout.ms", Kind::Int, "The silence after which a member of the newer protocol is put out. Without effect on groups of the classic one.")
+        .check(Check::AtLeast(1)),
+    Key::new(SESSION, Kind::Int, "The silence after which a member of the newer protocol is put out. Without effect on groups of the classic one.")
         .preset("45000")
         .unit("ms")
-        .check(Check::Within(45_000, 60_000)),
+        .check(Check::AtLeast(1)),
     Key::new("share.auto.offset.reset", Kind::Text, "Where a share group begins in a partition that it has not fetched yet: earliest, latest, or by_duration:PnDTnHnMn.nS before now.")
         .preset("latest"),
     Key::new("share.delivery.count.limit", Kind::Int, "How often a record is given to members before it is given up.")
@@ -149,7 +154,7 @@ impl ResourceKind {
 
     fn check_match(self, part: &str) -> Result<(), Refused> {
         match part.split_once('=') {
-            Some((name, pattern)) if MATCHED.contains(&name.trim()) && !pattern.trim().is_empty() => Ok(()),
+            Some((name, text)) if MATCHED.contains(&name.trim()) && telemetry::pattern(text.trim()).is_some() => Ok(()),
             _ => Err(self.invalid(format!("Illegal client matching pattern: {part}"))),
         }
     }
@@ -163,6 +168,7 @@ pub fn alter_resource(
     kind: ResourceKind,
     before: &BTreeMap<String, String>,
     changes: &[ConfigChange],
+    node: &Config,
 ) -> Result<BTreeMap<String, String>, Refused> {
     alter::check_changes(changes)?;
     let mut altered = before.clone();
@@ -173,8 +179,56 @@ pub fn alter_resource(
             kind.check(&change.name, value)?;
         }
     }
+    if kind == ResourceKind::Group {
+        check_times(&altered, node).map_err(|message| kind.invalid(message))?;
+    }
     Ok(altered)
 }
+
+/// A number of a resource's own, if it has one.
+fn number(settings: &BTreeMap<String, String>, name: &str) -> Option<i64> {
+    settings.get(name).and_then(|text| text.trim().parse().ok())
+}
+
+/// Kafka's rules of the times of groups, in Kafka's words.
+fn check_times(settings: &BTreeMap<String, String>, node: &Config) -> Result<(), String> {
+    let (sessions, intervals) = (&node.group_consumer_sessions_ms, &node.group_consumer_intervals_ms);
+    let sessions = (*sessions.start() as i64, *sessions.end() as i64);
+    let intervals = (i64::from(*intervals.start()), i64::from(*intervals.end()));
+    for (name, (least, most), key) in
+        [(INTERVAL, intervals, "heartbeat.interval"), (SESSION, sessions, "session.timeout")]
+    {
+        let Some(value) = number(settings, name) else { continue };
+        if value < least {
+            return Err(format!("{name} must be greater than or equal to group.consumer.min.{key}.ms"));
+        } else if value > most {
+            return Err(format!("{name} must be less than or equal to group.consumer.max.{key}.ms"));
+        }
+    }
+    let session = number(settings, SESSION).unwrap_or(node.group_consumer_session_ms as i64);
+    let interval = number(settings, INTERVAL).unwrap_or(i64::from(node.group_consumer_interval_ms));
+    if settings.is_empty() || session > interval {
+        Ok(())
+    } else {
+        Err(format!("{SESSION} must be greater than {INTERVAL}"))
+    }
+}
+
+/// How long members of a group may be silent, and how often they are told to beat, milliseconds: its own times where it
+/// has some, within what the broker allows now.
+#[must_use]
+pub fn group_times(settings: &BTreeMap<String, String>, node: (u64, i32), bounds: &GroupBounds) -> (u64, i32) {
+    let session = number(settings, SESSION).and_then(|own| u64::try_from(own).ok());
+    let interval = number(settings, INTERVAL).and_then(|own| i32::try_from(own).ok());
+    let (sessions, intervals) = bounds;
+    (
+        session.map_or(node.0, |own| own.clamp(sessions.0, sessions.1.max(sessions.0))),
+        interval.map_or(node.1, |own| own.clamp(intervals.0, intervals.1.max(intervals.0))),
+    )
+}
+
+/// The least and the most of the silence and of the interval.
+pub type GroupBounds = ((u64, u64), (i32, i32));
 
 /// Every key of a resource with these settings of its own, in the order of their names.
 #[must_use]
@@ -206,7 +260,7 @@ pub fn describe_resource(kind: ResourceKind, settings: &BTreeMap<String, String>
 #[cfg(test)]
 mod tests {
     use super::super::alter::ConfigOperation;
-    use super::super::testing::map;
+    use super::super::testing::{broker, map};
     use super::*;
 
     fn altered(
@@ -217,7 +271,7 @@ mod tests {
         value: &str,
     ) -> Result<BTreeMap<String, String>, (Refusal, String)> {
         let changes = [ConfigChange { name: name.into(), operation, value: Some(value.into()) }];
-        alter_resource(kind, &map(before), &changes).map_err(|why| (why.refusal, why.message.into_owned()))
+        alter_resource(kind, &map(before), &changes, &broker("")).map_err(|why| (why.refusal, why.message.into_owned()))
     }
 
     #[test]
@@ -245,11 +299,34 @@ mod tests {
             (ClientMetrics, "interval.ms", "99", Refusal::InvalidRequest, "Invalid value 99"),
             (ClientMetrics, "match", "nobody=a", Refusal::InvalidRequest, "Illegal client matching pattern: nobody=a"),
             (Group, "foo", "1", Refusal::InvalidConfig, "Unknown group config name: foo"),
-            (Group, name, "1", Refusal::InvalidConfig, "Invalid value 1 for configuration"),
+            (
+                Group,
+                name,
+                "1",
+                Refusal::InvalidConfig,
+                "consumer.session.timeout.ms must be greater than or equal to g",
+            ),
+            (
+                Group,
+                name,
+                "60001",
+                Refusal::InvalidConfig,
+                "consumer.session.timeout.ms must be less than or equal to g",
+            ),
+            (Group, INTERVAL, "16000", Refusal::InvalidConfig, "consumer.heartbeat.interval.ms must be less than"),
         ] {
             let (found, told) = altered(kind, &[], Set, name, value).expect_err(message);
             assert!(found == refusal && told.starts_with(message), "{told}");
         }
+    }
+
+    #[test]
+    fn a_group_has_times_of_its_own() {
+        let bounds = ((45_000, 60_000), (5_000, 15_000));
+        let times = |pairs: &[(&str, &str)]| group_times(&map(pairs), (46_000, 6_000), &bounds);
+        assert_eq!(times(&[]), (46_000, 6_000));
+        assert_eq!(times(&[(SESSION, "50000"), (INTERVAL, "7000")]), (50_000, 7_000));
+        assert_eq!(times(&[(SESSION, "70000"), (INTERVAL, "1")]), (60_000, 5_000), "the bounds moved meanwhile");
     }
 
     #[test]

@@ -67,7 +67,8 @@ impl Front {
         if asked.is_empty() {
             return self.answer(id, Response::OffsetCommit(response));
         }
-        let commit = CommitOffsets { caller: request.caller, retention_ms: request.retention_ms, topics: asked };
+        let OffsetCommitRequest { caller, knows_epochs, retention_ms, .. } = request;
+        let commit = CommitOffsets { caller, knows_epochs, retention_ms, topics: asked };
         self.ask_group(id, Waiting::Commit(Committing { response }), GroupAsk::Commit(commit), turn);
     }
 

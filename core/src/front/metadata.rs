@@ -202,7 +202,7 @@ mod tests {
 
     fn asker() -> Arc<Context> {
         let (principal, client_id, host) = ("User:ANONYMOUS".into(), "".into(), "/127.0.0.1".into());
-        Arc::new(Context { principal, listener: 0, client_id, host, zone: None })
+        Arc::new(Context { principal, listener: 0, client_id, host, zone: None, software: None })
     }
 
     /// What is told of what may be done, where all of it is asked for.

@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use crate::api::{AdminRequest, AdminResponse, Broker, Context, Request, Response};
 use crate::catalog::{Catalog, CatalogChange, CatalogUpdate};
-use crate::config::Config;
+use crate::config::{Config, ResourceKind};
 use crate::extent;
 use crate::group_message::GroupAsk;
 use crate::hot::Hot;
@@ -20,6 +20,7 @@ use crate::ids::{BrokerId, ConnectionId, CoreId, Incarnation, PackId, Ticket};
 use crate::message::{Acknowledgement, Advance, Answer, Began, Committed, Message, Rehomed};
 use crate::pack::Pack;
 use crate::quota::Meters;
+use crate::telemetry::Telemetry;
 use crate::time::Instant;
 use crate::turn::{Effect, Turn};
 use crate::world::StoreReply;
@@ -46,6 +47,7 @@ mod shares;
 pub mod stitch;
 mod subscribe;
 mod subscription;
+mod telemetry;
 
 pub use gauges::FrontGauges;
 use groups::Waiting;
@@ -94,6 +96,7 @@ pub struct Front {
     admin: admin::Asks,
     groups: groups::Groups,
     meters: Meters,
+    telemetry: Telemetry,
     /// Whose requests were begun and answered since the core's time was last told, where it is bounded.
     served: Vec<Arc<Context>>,
     shares: shares::Shares,
@@ -120,6 +123,7 @@ impl Front {
             meters: Meters::new(settings.config.quota_windows, settings.cores),
             served: Vec::new(),
             shares: shares::Shares::default(),
+            telemetry: Telemetry::new(settings.config.telemetry_bytes_max),
             answers: Vec::new(),
             settings,
         }
@@ -198,6 +202,8 @@ impl Front {
             AdminRequest::AlterQuotas(request) => self.alter_quotas(id, request, turn),
             AdminRequest::DescribeQuorum(request) => self.describe_quorum(id, context, request, turn),
             AdminRequest::UpdateFeatures(request) => self.update_features(id, request),
+            AdminRequest::GetTelemetry(request) => self.get_telemetry(id, context, request, turn),
+            AdminRequest::PushTelemetry(request) => self.push_telemetry(id, context, &request, turn),
         }
     }
 
@@ -210,6 +216,7 @@ impl Front {
         self.fetch_closed(connection, turn);
         self.groups.closed(connection);
         self.shares_closed(connection, turn);
+        self.telemetry.closed(connection);
     }
 
     /// Commits, in the order of the journal: the hot tier takes their bytes.
@@ -241,6 +248,9 @@ impl Front {
             match change {
                 CatalogChange::Config(config) => self.settings.config = Arc::clone(config),
                 CatalogChange::Quota { entity, quotas } => self.meters.set(entity, quotas),
+                CatalogChange::Resource { kind: ResourceKind::ClientMetrics, name, configs } => {
+                    self.telemetry.set(name, configs);
+                }
                 CatalogChange::Set(_) | CatalogChange::Remove(_) | CatalogChange::Resource { .. } => {}
             }
         }
@@ -297,6 +307,7 @@ impl Front {
         }
         self.fetch_expire(turn);
         self.tell_used(turn);
+        self.telemetry.expire(turn.now);
     }
 
     /// The broker stops: whoever waits for more bytes is answered with what there is, and whoever waits for the other
@@ -309,7 +320,7 @@ impl Front {
     /// When the front wants to be woken next.
     #[must_use]
     pub fn deadline(&self) -> Instant {
-        self.produce.deadline().min(self.fetch.deadline()).min(self.meters.deadline())
+        self.produce.deadline().min(self.fetch.deadline()).min(self.meters.deadline()).min(self.telemetry.deadline())
     }
 
     /// True where nothing waits for an outcome; parked fetches do not count.
@@ -341,6 +352,7 @@ impl Front {
         self.fetch.check();
         self.groups.check();
         self.meters.check();
+        self.telemetry.check();
     }
 }
 

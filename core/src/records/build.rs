@@ -6,6 +6,12 @@ use super::{codec, varint};
 use crate::batch::{Codec, HEADER_BYTES, PREFIX_BYTES, Sequence, checksum};
 use crate::ids::ProducerId;
 
+/// Bytes in a codec.
+#[must_use]
+pub fn packed(codec: Codec, bytes: &[u8]) -> Vec<u8> {
+    codec::compress(codec, -1, bytes)
+}
+
 /// A batch under construction.
 #[derive(Clone, Debug)]
 pub struct BatchBuilder {

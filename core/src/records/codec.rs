@@ -56,7 +56,10 @@ pub(super) fn compress(codec: Codec, level: i32, records: &[u8]) -> Vec<u8> {
 }
 
 /// The records as they were before the codec; shared, where there is none.
-pub(super) fn decompress(codec: Codec, bytes: &Bytes, bytes_max: usize) -> Result<Bytes, Corrupt> {
+///
+/// # Errors
+/// Where they are none of the codec's, or more than so many bytes.
+pub fn decompress(codec: Codec, bytes: &Bytes, bytes_max: usize) -> Result<Bytes, Corrupt> {
     let out = match codec {
         Codec::None => return Ok(bytes.clone()),
         Codec::Gzip => drain(MultiGzDecoder::new(&bytes[..]), bytes_max)?,

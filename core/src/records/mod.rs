@@ -13,6 +13,8 @@ mod codec;
 pub mod recode;
 mod varint;
 
+pub use codec::decompress;
+
 use std::fmt;
 
 use bytes::Bytes;

@@ -13,6 +13,11 @@ pub(super) fn of_peer(peer: &str) -> Arc<str> {
     Arc::from(format!("/{host}"))
 }
 
+/// The port of an address; 0 where there is none.
+pub(super) fn port_of_peer(peer: &str) -> u16 {
+    peer.rsplit_once(':').and_then(|(_, port)| port.parse().ok()).unwrap_or(0)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

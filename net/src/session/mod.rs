@@ -29,7 +29,7 @@ mod zone;
 use std::sync::Arc;
 use std::time::Duration;
 
-use apus_core::api::{Context, Request, Response};
+use apus_core::api::{Context, Request, Response, Software};
 use apus_core::error::Refusal;
 use apus_core::features::Feature;
 use apus_core::ids::ConnectionId;
@@ -166,7 +166,7 @@ impl Session {
             settings: Arc::clone(settings),
             frames: Frames::new(settings.request_bytes_max),
             replies: Replies::default(),
-            context: Arc::new(Context { principal, listener, client_id, host, zone: None }),
+            context: Arc::new(Context { principal, listener, client_id, host, zone: None, software: None }),
             active: now,
             took: now,
             reader_since: now,
@@ -245,7 +245,14 @@ impl Session {
                 let SessionSettings { cluster_id, node_id, features, .. } = &*self.settings;
                 let identity = Identity { cluster_id, node_id: *node_id, features };
                 let asked = asked(&header, turn);
+                let software = Software {
+                    name: request.client_software_name.into(),
+                    version: request.client_software_version.into(),
+                    port: host::port_of_peer(&self.peer),
+                };
                 let answer = encode_api_versions(writer, asked.version, asked.correlation, &request, &identity);
+                self.context =
+                    Arc::new(Context { software: Some(Arc::new(software)), ..Context::clone(&self.context) });
                 self.answer_here(answer, asked, turn);
                 None
             }

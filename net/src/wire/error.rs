@@ -115,6 +115,8 @@ numbers! {
     StaleMemberEpoch = 113,
     MismatchedEndpointType = 114,
     UnsupportedEndpointType = 115,
+    UnknownSubscriptionId = 117,
+    TelemetryTooLarge = 118,
     InvalidRecordState = 121,
     ShareSessionNotFound = 122,
     InvalidShareSessionEpoch = 123,

@@ -22,6 +22,9 @@ const GROUPS: Versions = Versions::parse("8+");
 /// Before it, OffsetFetch has no place for an error but the partitions.
 const GROUP_ERROR: Versions = Versions::parse("2+");
 
+/// The generation may be a member's epoch.
+const MEMBER_EPOCHS: Versions = Versions::parse("9+");
+
 /// Before it, OffsetCommit called a group that does not exist a wrong generation.
 const GROUP_NOT_FOUND: Versions = Versions::parse("9+");
 
@@ -38,6 +41,7 @@ pub(super) fn commit_request(request: schema::OffsetCommitRequest<'_>, version: 
             member_id: Arc::from(request.member_id),
             group_instance_id: request.group_instance_id.map(Arc::from),
         },
+        knows_epochs: MEMBER_EPOCHS.contains(version),
         retention_ms: (request.retention_time_ms >= 0).then_some(request.retention_time_ms),
         topics: topics.collect(),
     }

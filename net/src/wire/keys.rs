@@ -8,7 +8,7 @@ use super::schema::{
     log_dirs, metadata, partitions, produce, producer_id,
     quorum::request as quorum_request,
     reassignments, replace_configs, share_acknowledge, share_describe, share_fetch, share_groups, share_offsets,
-    share_removal, topics,
+    share_removal, telemetry, topics,
 };
 use super::versions::{Format, Versions};
 
@@ -73,6 +73,8 @@ served! {
     DescribeProducers: describe_producers::DescribeProducersRequest "0" shown "0";
     ConsumerGroupHeartbeat: consumer_groups::ConsumerGroupHeartbeatRequest "0-1" shown "0-1";
     ConsumerGroupDescribe: consumer_describe::ConsumerGroupDescribeRequest "0-1" shown "0-1";
+    GetTelemetrySubscriptions: telemetry::GetTelemetrySubscriptionsRequest "0" shown "0";
+    PushTelemetry: telemetry::PushTelemetryRequest "0" shown "0";
     ListConfigResources: config_resources::ListConfigResourcesRequest "0-1" shown "0-1";
     DescribeTopicPartitions: partitions::DescribeTopicPartitionsRequest "0" shown "0";
     ShareGroupHeartbeat: share_groups::ShareGroupHeartbeatRequest "1" shown "1";

@@ -10,7 +10,8 @@ use super::schema::api_versions::ApiVersionsRequest;
 use super::schema::{Message, cluster, reassignments};
 use super::{
     alter_configs, client_quotas, configs, consumer_groups, delete_records, fetch, group_admin, group_offsets, groups,
-    logs, metadata, offsets, partitions, produce, producer_id, quorum, replicas, share_fetch, share_groups, topics,
+    logs, metadata, offsets, partitions, produce, producer_id, quorum, replicas, share_fetch, share_groups, telemetry,
+    topics,
 };
 
 /// What a frame asks for, and of whom.
@@ -152,6 +153,10 @@ fn decode_admin(key: ApiKey, version: i16, body: &[u8]) -> Result<AdminRequest, 
         ApiKey::UpdateFeatures => {
             AdminRequest::UpdateFeatures(quorum::update_request(Message::read(body, version)?, version))
         }
+        ApiKey::GetTelemetrySubscriptions => {
+            AdminRequest::GetTelemetry(telemetry::get_request(&Message::read(body, version)?))
+        }
+        ApiKey::PushTelemetry => AdminRequest::PushTelemetry(telemetry::push_request(&Message::read(body, version)?)),
         other => unreachable!("{other:?} is no administrator's"),
     })
 }

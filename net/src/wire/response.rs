@@ -1,6 +1,6 @@
 //! From an answer, in words that know no versions, to a frame.
 
-use apus_core::api::{AdminResponse, Response, ShareResponse};
+use apus_core::api::{AdminResponse, ProduceResponse, Response, ShareResponse};
 
 use super::header::encode_response_header;
 use super::keys::ApiKey;
@@ -8,7 +8,8 @@ use super::schema::{Kind, Message, Structure};
 use super::writer::{Frame, Writer};
 use super::{
     alter_configs, client_quotas, configs, consumer_groups, delete_records, fetch, group_admin, group_offsets, groups,
-    logs, metadata, offsets, partitions, produce, producer_id, quorum, replicas, share_fetch, share_groups, topics,
+    logs, metadata, offsets, partitions, produce, producer_id, quorum, replicas, share_fetch, share_groups, telemetry,
+    topics,
 };
 
 /// Bytes for an answer, or none.
@@ -48,10 +49,7 @@ pub fn encode_throttled(
 ) -> Encoded {
     let mut reply = Reply { writer, version, correlation, throttle_time_ms };
     match response {
-        Response::Produce(answer) => {
-            let message = produce::response(answer);
-            reply.write(ApiKey::Produce, &super::schema::produce::ProduceResponse { throttle_time_ms, ..message });
-        }
+        Response::Produce(answer) => reply.produce(answer),
         Response::Fetch(answer) => reply.write(ApiKey::Fetch, &fetch::response(answer, version)),
         Response::ListOffsets(answer) => reply.write(ApiKey::ListOffsets, &offsets::list_response(answer)),
         Response::OffsetForLeaderEpoch(answer) => {
@@ -156,6 +154,13 @@ impl Reply<'_> {
         }
     }
 
+    /// Says how long its client is to rest at its end, where it cannot be put in later.
+    fn produce(&mut self, answer: &ProduceResponse) {
+        let message = produce::response(answer);
+        let throttle_time_ms = self.throttle_time_ms;
+        self.write(ApiKey::Produce, &super::schema::produce::ProduceResponse { throttle_time_ms, ..message });
+    }
+
     fn administrate(&mut self, response: &AdminResponse) {
         match response {
             AdminResponse::ListConfigResources(answer) => {
@@ -182,6 +187,12 @@ impl Reply<'_> {
             }
             AdminResponse::DescribeQuorum(answer) => {
                 self.write(ApiKey::DescribeQuorum, &quorum::describe_response(answer));
+            }
+            AdminResponse::GetTelemetry(answer) => {
+                self.write(ApiKey::GetTelemetrySubscriptions, &telemetry::get_response(answer));
+            }
+            AdminResponse::PushTelemetry(answer) => {
+                self.write(ApiKey::PushTelemetry, &telemetry::push_response(*answer));
             }
             AdminResponse::UpdateFeatures(answer) => {
                 self.write(ApiKey::UpdateFeatures, &quorum::update_response(answer));

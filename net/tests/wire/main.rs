@@ -14,3 +14,4 @@ mod operate;
 mod quotas;
 mod schema;
 mod shares;
+mod telemetry;

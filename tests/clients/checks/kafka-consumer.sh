@@ -5,10 +5,8 @@
 source "$CLIENTS/lib/check.sh"
 
 broker_prepare
-# Kafka allows no shorter times than these, unless it is told.
-if [[ $BROKER == kafka ]]; then
-    broker_settings+=(group.consumer.min.session.timeout.ms=10000 group.consumer.min.heartbeat.interval.ms=1000)
-fi
+# No shorter times are allowed than these, unless it is told.
+broker_settings+=(group.consumer.min.session.timeout.ms=10000 group.consumer.min.heartbeat.interval.ms=1000)
 broker_start group.consumer.session.timeout.ms=10000 group.consumer.heartbeat.interval.ms=1000
 
 groups() { java_tool org.apache.kafka.tools.consumer.group.ConsumerGroupCommand --bootstrap-server "$BOOTSTRAP" "$@" 2>"$WORK/error" || fail "kafka-consumer-groups $*: $(cat "$WORK/error")"; }

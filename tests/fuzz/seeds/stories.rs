@@ -25,7 +25,7 @@ use apus_net::wire::schema::producer_id::*;
 use apus_net::wire::schema::quorum::request as quorum;
 use apus_net::wire::schema::reassignments::*;
 use apus_net::wire::schema::topics::*;
-use apus_net::wire::schema::{describe_producers, replace_configs};
+use apus_net::wire::schema::{describe_producers, replace_configs, telemetry};
 use apus_net::wire::value::Records;
 use bytes::Bytes;
 
@@ -400,6 +400,11 @@ fn quotas() -> Vec<u8> {
         produce(&mut script, 1, 9, -1, &[batch(Codec::None, None)]);
         fetch(&mut script, 2, 12, 0, (0, -1));
     }
+    let client_instance_id = apus_core::ids::Uuid([7; 16]);
+    script.ask(2, 0, &telemetry::GetTelemetrySubscriptionsRequest { client_instance_id });
+    let metrics = &b"\x0a\x0a\x12\x08\x12\x06\x0a\x01a\x2a\x01\x00"[..];
+    let push = telemetry::PushTelemetryRequest { client_instance_id, metrics, ..Default::default() };
+    script.ask(2, 0, &push);
     script.pass(60_000);
     script.finish()
 }

@@ -85,6 +85,7 @@ impl World {
             client_id: "me".into(),
             host: "/127.0.0.1".into(),
             zone: None,
+            software: None,
         });
         self.step(|front, turn| front.request(id, &context, request, true, turn)).pop()
     }
@@ -201,7 +202,7 @@ fn commit(topics: Vec<(TopicRef, Vec<i32>)>) -> Request {
         partitions: partitions.into_iter().map(|index| (index, position(5))).collect(),
     };
     let topics = topics.into_iter().map(topic).collect();
-    Request::OffsetCommit(OffsetCommitRequest { caller: caller(), retention_ms: None, topics })
+    Request::OffsetCommit(OffsetCommitRequest { caller: caller(), knows_epochs: true, retention_ms: None, topics })
 }
 
 #[test]

@@ -47,6 +47,7 @@ pub mod share_fetch;
 pub mod share_groups;
 pub mod share_offsets;
 pub mod share_removal;
+pub mod telemetry;
 pub mod topics;
 
 pub use declare::{Direction, Field, Kind, Message, Structure};
@@ -185,4 +186,8 @@ pub const MESSAGES: &[Entry] = entries! {
     share_offsets::AlterShareGroupOffsetsResponse,
     share_removal::DeleteShareGroupOffsetsRequest,
     share_removal::DeleteShareGroupOffsetsResponse,
+    telemetry::GetTelemetrySubscriptionsRequest,
+    telemetry::GetTelemetrySubscriptionsResponse,
+    telemetry::PushTelemetryRequest,
+    telemetry::PushTelemetryResponse,
 };
