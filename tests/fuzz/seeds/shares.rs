@@ -25,8 +25,7 @@ fn beat(script: &mut Script, epoch: i32, topics: Option<Vec<&'static str>>) {
 }
 
 fn fetch(script: &mut Script, topic: Uuid, epoch: i32, acknowledged: Vec<AcknowledgementBatch>) {
-    let partition =
-        FetchPartition { partition_index: 0, acknowledgement_batches: acknowledged, ..Default::default() };
+    let partition = FetchPartition { partition_index: 0, acknowledgement_batches: acknowledged, ..Default::default() };
     let request = ShareFetchRequest {
         group_id: Some("g"),
         member_id: Some("m"),
