@@ -3,6 +3,7 @@
 #[allow(dead_code, reason = "one world for several tests, each of which uses a part of it")]
 mod world;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use apus_coordinator::machine::CoordinatorEvent;
@@ -324,6 +325,8 @@ fn operators_see_set_and_forget_where_a_group_is() {
     let GroupAnswer::Delete(deleted) = *answer else { panic!("not a deletion") };
     assert!(deleted.groups[0].result.is_ok());
     assert_eq!(beat(&mut world, "a", 1, None), Err(Refusal::GroupIdNotFound));
+    altered(&mut world, 2).expect("a new group");
+    assert_eq!(offsets(&mut world), [(2, 3)]);
 }
 
 #[test]
@@ -338,4 +341,48 @@ fn a_topic_that_goes_takes_its_share_partitions_with_it() {
     assert_eq!(granted.partitions[0].refused.as_ref().map(|it| it.refusal), Some(Refusal::UnknownTopicId));
     assert_eq!(granted.partitions[0].partition, PartitionId(0));
     world.pass(40_000);
+}
+
+#[test]
+fn wherever_it_crashes_what_was_acknowledged_never_comes_again_and_the_rest_does() {
+    for seed in 0..40 {
+        let (mut world, topic) = shared(1);
+        beat(&mut world, "a", 0, Some(&["t"])).expect("joined");
+        produce(&mut world, 20);
+        let (mut done, mut unsure, mut epoch) = (BTreeSet::new(), BTreeSet::new(), 0);
+        world.life = Some(seed as usize);
+        while let Some(Ok(granted)) = fetch(&mut world, fetch_request(topic, "a", epoch, 5)) {
+            let Some((first, last, _)) = records_of(&granted).first().copied() else { break };
+            epoch += 1;
+            for offset in first..=last {
+                let words = vec![ShareBatch { first: offset, last: offset, types: vec![1 + 2 * (offset % 2) as i8] }];
+                let request = ShareAcknowledgeRequest {
+                    caller: caller("a", epoch),
+                    topics: vec![ShareTopic { topic, partitions: vec![(0, words)] }],
+                };
+                epoch += 1;
+                match try_ask(&mut world, ShareAsk::Acknowledge(Box::new(request))) {
+                    Some(ShareAnswer::Acknowledge(response)) => {
+                        assert!(response.refused.is_none() && response.topics[0].1[0].1.is_none());
+                        done.insert(offset);
+                    }
+                    Some(other) => panic!("not an acknowledgement: {other:?}"),
+                    None => {
+                        unsure.insert(offset);
+                    }
+                }
+            }
+        }
+        let mut world = self::world(world.remains(seed));
+        let granted = fetch(&mut world, fetch_request(topic, "b", 0, 100));
+        let granted = granted.map_or_else(Vec::new, |granted| records_of(&granted.expect("granted")));
+        let mut again = BTreeSet::new();
+        for (first, last, deliveries) in granted {
+            assert_eq!(deliveries, 1, "nothing was released");
+            again.extend(first..=last);
+        }
+        assert!(again.is_disjoint(&done), "seed {seed}: {again:?} and {done:?}");
+        let rest = (0..20).filter(|offset| !done.contains(offset) && !unsure.contains(offset));
+        assert!(rest.into_iter().all(|offset| again.contains(&offset)), "seed {seed}: a record is lost");
+    }
 }

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use apus_core::api::{
     AlterShareOffsetsRequest, AlterShareOffsetsResponse, DeleteShareOffsetsRequest, DeleteShareOffsetsResponse,
-    DescribeShareOffsetsRequest, DescribeShareOffsetsResponse, DescribedShareOffsets, ShareOffset, ShareOffsets,
+    DescribeShareOffsetsRequest, DescribeShareOffsetsResponse, DescribedShareOffsets, OfTopics, ShareOffset,
+    ShareOffsets,
 };
 use apus_core::error::{Refusal, Refused};
 use apus_core::ids::{PartitionId, Uuid};
@@ -14,6 +15,7 @@ use apus_core::turn::Turn;
 
 use super::leader::Leader;
 use crate::command::Command;
+use crate::command::consumers::ChangeConsumers;
 use crate::command::shares::{ShareChange, StoredShare};
 use crate::journal::Claim;
 
@@ -29,7 +31,7 @@ impl Leader {
     pub(super) fn describe_share_offsets(&self, request: &DescribeShareOffsetsRequest) -> DescribeShareOffsetsResponse {
         let mut seen = BTreeSet::new();
         let groups = request.groups.iter().filter(|(group, _)| seen.insert(group));
-        let describe = |(group, topics): &(Arc<str>, Option<Vec<(Arc<str>, Vec<i32>)>>)| {
+        let describe = |(group, topics): &(Arc<str>, Option<OfTopics<i32>>)| {
             let result = match (self.ledger.sharers(group), topics) {
                 (None, _) => Err(self.no_share_group(group)),
                 (Some(_), None) => Ok(self.all_share_offsets(group)),
@@ -93,6 +95,27 @@ impl Leader {
         }
     }
 
+    /// The group is a share group that nobody is in; one that is not there comes to be, as in Kafka.
+    fn settable_share_group(&mut self, group: &Arc<str>, turn: &mut Turn) -> Result<(), Refused> {
+        if group.is_empty() {
+            return Err(Refusal::InvalidGroupId.into());
+        }
+        if self.ledger.group(group).is_some() || self.membership.groups.is_live(group) {
+            return self.empty_share_group(group);
+        }
+        let change = ChangeConsumers {
+            group: Arc::clone(group),
+            epoch: 0,
+            target_epoch: 0,
+            topics_hash: 0,
+            assignor: Arc::from(""),
+            left: Vec::new(),
+            members: Vec::new(),
+        };
+        let changed = self.change_sharers(change, Claim::Upkeep, turn);
+        changed.map_err(|refused| refused.unwrap_or_else(|| Refusal::CoordinatorNotAvailable.into()))
+    }
+
     /// Sets where a group goes on; room was promised.
     pub(super) fn alter_share_offsets(
         &mut self,
@@ -100,7 +123,7 @@ impl Leader {
         turn: &mut Turn,
     ) -> AlterShareOffsetsResponse {
         let group = &request.group_id;
-        if let Err(refused) = self.empty_share_group(group) {
+        if let Err(refused) = self.settable_share_group(group, turn) {
             return AlterShareOffsetsResponse { result: Err(refused) };
         }
         let (mut topics, mut changes) = (Vec::with_capacity(request.topics.len()), BTreeMap::new());

@@ -155,7 +155,7 @@ impl Leader {
     ///
     /// # Errors
     /// Why it was refused, or nothing where it has to wait for a segment.
-    fn change_sharers(
+    pub(super) fn change_sharers(
         &mut self,
         change: ChangeConsumers,
         claim: Claim,

@@ -4,7 +4,9 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use apus_core::api::{Acquired, OffsetAt, ShareAcknowledgeRequest, ShareAcknowledgeResponse, ShareFetchRequest};
+use apus_core::api::{
+    Acquired, OffsetAt, ShareAcknowledgeRequest, ShareAcknowledgeResponse, ShareFetchRequest, Undone,
+};
 use apus_core::config::{OffsetReset, ResourceKind};
 use apus_core::error::{Refusal, Refused};
 use apus_core::extent::Extent;
@@ -104,7 +106,7 @@ impl Leader {
         if caller.session_epoch == FINAL {
             self.end_session(&key(caller), turn);
         }
-        let mut topics: Vec<(TopicId, Vec<(i32, Option<Refused>)>)> = Vec::new();
+        let mut topics: Vec<(TopicId, Undone)> = Vec::new();
         for ((topic, index), refused) in told {
             match topics.last_mut().filter(|(last, _)| *last == topic) {
                 Some((_, partitions)) => partitions.push((index, refused)),

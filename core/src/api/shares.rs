@@ -11,6 +11,15 @@ use crate::ids::TopicId;
 /// The type of a share group, as ListGroups tells it.
 pub const SHARE_TYPE: &str = "share";
 
+/// Something of topics, by their names.
+pub type OfTopics<T> = Vec<(Arc<str>, Vec<T>)>;
+
+/// By partition index, why something was not done.
+pub type Undone = Vec<(i32, Option<Refused>)>;
+
+/// A topic's name, its id (zero where there is none of this name), and whether it was forgotten.
+pub type Forgotten = (Arc<str>, TopicId, Result<(), Refused>);
+
 /// What is asked of share groups.
 #[derive(Clone, Debug)]
 #[allow(missing_docs)] // Kafka's own names.
@@ -169,14 +178,14 @@ pub struct ShareAcknowledgeResponse {
     /// How long renewed locks last, milliseconds.
     pub lock_ms: i32,
     /// By topic and partition index: why it was not.
-    pub topics: Vec<(TopicId, Vec<(i32, Option<Refused>)>)>,
+    pub topics: Vec<(TopicId, Undone)>,
 }
 
 /// How far are these groups?
 #[derive(Clone, Debug)]
 pub struct DescribeShareOffsetsRequest {
     /// Group by group; by topic name and partition index, or all that it has.
-    pub groups: Vec<(Arc<str>, Option<Vec<(Arc<str>, Vec<i32>)>>)>,
+    pub groups: Vec<(Arc<str>, Option<OfTopics<i32>>)>,
 }
 
 /// So far.
@@ -221,7 +230,7 @@ pub struct AlterShareOffsetsRequest {
     /// The group; nobody may be in it.
     pub group_id: Arc<str>,
     /// By topic name, partition index and offset.
-    pub topics: Vec<(Arc<str>, Vec<(i32, i64)>)>,
+    pub topics: OfTopics<(i32, i64)>,
 }
 
 /// Whether it will.
@@ -243,8 +252,8 @@ pub struct DeleteShareOffsetsRequest {
 /// Whether it did.
 #[derive(Clone, Debug)]
 pub struct DeleteShareOffsetsResponse {
-    /// By topic (name and id, zero where there is none), or why not.
-    pub result: Result<Vec<(Arc<str>, TopicId, Result<(), Refused>)>, Refused>,
+    /// By topic, or why not.
+    pub result: Result<Vec<Forgotten>, Refused>,
 }
 
 impl ShareResponse {

@@ -184,7 +184,7 @@ impl Bench {
             self.records.get(offset).is_some_and(|record| record.holder.is_some_and(|(holder, _)| holder == member))
         };
         let allowed = (batch.first..=batch.last).all(|offset| own(&offset));
-        let judged = self.locks.judge(self.start(), member, &[batch.clone()], DELIVERIES_MAX);
+        let judged = self.locks.judge(self.start(), member, std::slice::from_ref(&batch), DELIVERIES_MAX);
         assert_eq!(judged.is_ok(), allowed, "{judged:?}");
         if let Ok(settled) = judged {
             self.store(&settled);

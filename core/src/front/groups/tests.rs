@@ -155,6 +155,19 @@ fn the_coordinator_is_this_broker_as_its_listener_is_advertised() {
 }
 
 #[test]
+fn a_share_partition_has_a_key_of_three_parts() {
+    let mut world = World::new();
+    let id = ID.base64();
+    let sound = [format!("g:{id}:0"), format!("a:b:{id}:17")];
+    let wrong = [format!("g:{id}"), format!("g:{id}:-1"), format!(":{id}:0"), "g:t:0".to_owned(), format!("g:{id}:x")];
+    let keys = sound.iter().chain(&wrong).map(|key| Arc::from(&**key)).collect();
+    world.request(1, Request::FindCoordinator(FindCoordinatorRequest { kind: CoordinatorKind::Share, keys }));
+    let Some(Response::FindCoordinator(found)) = world.answered() else { panic!("no answer") };
+    let found: Vec<bool> = found.coordinators.iter().map(|found| found.result.is_ok()).collect();
+    assert_eq!(found, [true, true, false, false, false, false, false]);
+}
+
+#[test]
 fn a_join_waits_and_its_answer_is_dropped_where_the_connection_is_gone() {
     let mut world = World::new();
     let (first, ask) = world.request(1, join()).expect("asked");
