@@ -99,6 +99,7 @@ pub enum Refusal {
     UnsupportedEndpointType,
     InvalidRegularExpression,
     RebootstrapRequired,
+    StreamsInvalidTopology,
 }
 
 /// A refusal with the sentence that a person is to read, where the answer has room for one. One sentence may stand in a

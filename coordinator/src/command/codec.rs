@@ -34,6 +34,7 @@ pub fn encode(envelope: &Envelope, out: &mut Vec<u8>) -> usize {
         Command::RemoveGroup { .. } => put::<stored::RemoveGroupV1>(envelope, out),
         Command::CommitOffsets(_) => put::<stored::CommitOffsetsV1>(envelope, out),
         Command::ChangeConsumers(_) => put::<stored::ChangeConsumersV1>(envelope, out),
+        Command::ChangeStreams(_) => put::<stored::ChangeStreamsV1>(envelope, out),
         Command::RemoveOffsets { .. } => put::<stored::RemoveOffsetsV1>(envelope, out),
     }
     assert!(out.len() > start + frame::HEADER_BYTES);
@@ -69,6 +70,7 @@ pub fn decode(bytes: &[u8]) -> Result<(Envelope, usize), Corrupt> {
         stored::CommitOffsetsV1::FRAME => get::<stored::CommitOffsetsV1>(payload),
         stored::RemoveOffsetsV1::FRAME => get::<stored::RemoveOffsetsV1>(payload),
         stored::ChangeConsumersV1::FRAME => get::<stored::ChangeConsumersV1>(payload),
+        stored::ChangeStreamsV1::FRAME => get::<stored::ChangeStreamsV1>(payload),
         (kind, version) => Err(Corrupt::Unknown { kind, version }),
     }?;
     Ok((envelope, found.consumed))

@@ -76,24 +76,24 @@ impl Consumers {
             for member in group.members.values() {
                 let revokes = !member.revoking.is_empty();
                 let revokes_ms = revokes.then(|| u64::try_from(member.rebalance_timeout_ms).unwrap_or(0));
-                consumers.heard(&stored.id, &member.id, revokes_ms, rules, now);
+                consumers.heard(&stored.id, &member.id, revokes_ms, rules.session_ms, now);
             }
         }
         consumers
     }
 
-    /// A member was heard; it gives partitions back, and may take so long.
+    /// A member was heard, and may be silent for so long; it gives back what it has, and may take so long.
     pub(crate) fn heard(
         &mut self,
         id: &Arc<str>,
         member: &Arc<str>,
         revokes_ms: Option<u64>,
-        rules: &Rules,
+        session_ms: u64,
         now: Instant,
     ) {
         let new = || Live { members: BTreeMap::new(), wake_at: Instant::NEVER, topics_mark: 0, look_at: now };
         let live = self.live.entry(Arc::clone(id)).or_insert_with(new);
-        let session_at = now.after_ms(rules.session_ms);
+        let session_at = now.after_ms(session_ms);
         let begun = live.members.get(member).map_or(Instant::NEVER, |presence| presence.revoke_at);
         let revoke_at = revokes_ms.map_or(Instant::NEVER, |most_ms| begun.min(now.after_ms(most_ms)));
         let presence = Presence { session_at, revoke_at };
@@ -147,11 +147,17 @@ impl Consumers {
 
     /// The group that is due first, and what time does to it. [`Consumers::settled`] is to follow where that is stored.
     pub(crate) fn due(&self, ledger: &Ledger, now: Instant) -> Option<(Arc<str>, Option<ChangeConsumers>)> {
+        let (id, due) = self.silent(now)?;
+        let group = ledger.consumers(&id).expect("a group in memory is stored");
+        let change = (!due.is_empty()).then(|| leave::without(group, &id, due));
+        Some((id, change))
+    }
+
+    /// The group that is due first, and its members that were silent, or did not give back, for too long.
+    pub(crate) fn silent(&self, now: Instant) -> Option<(Arc<str>, Vec<Arc<str>>)> {
         let (_, id) = self.timers.first().filter(|(at, _)| *at <= now)?;
         let due = self.live[id].members.iter().filter(|(_, presence)| presence.at() <= now);
-        let due: Vec<Arc<str>> = due.map(|(member, _)| Arc::clone(member)).collect();
-        let group = ledger.consumers(id).expect("a group in memory is stored");
-        Some((Arc::clone(id), (!due.is_empty()).then(|| leave::without(group, id, due))))
+        Some((Arc::clone(id), due.map(|(member, _)| Arc::clone(member)).collect()))
     }
 
     /// What was due is done: these are gone, and the group sleeps until the next one may be due.
@@ -174,16 +180,21 @@ impl Consumers {
 
     /// The whole-state invariant.
     pub fn check(&self, ledger: &Ledger) {
-        assert!(self.timers.len() == self.live.len());
-        for (id, live) in &self.live {
-            let group = ledger.consumers(id).expect("a group in memory is stored");
-            assert!(group.members.keys().eq(live.members.keys()), "members of {id}");
-            assert!(live.members.values().all(|presence| presence.at() >= live.wake_at), "a timer would be missed");
-            assert!(self.timers.contains(&(live.wake_at, Arc::clone(id))));
-        }
+        self.check_of(|id| ledger.consumers(id).map(|group| group.members.keys().cloned().collect()));
         let stored = ledger.groups_behind(None).filter_map(|stored| ledger.consumers(&stored.id));
         let inhabited = stored.filter(|group| !group.members.is_empty()).count();
         assert!(inhabited == self.live.len(), "a group with members is in memory");
+    }
+
+    /// Its own part of that, where these are the members of a group.
+    pub(crate) fn check_of(&self, members: impl Fn(&Arc<str>) -> Option<Vec<Arc<str>>>) {
+        assert!(self.timers.len() == self.live.len());
+        for (id, live) in &self.live {
+            let members = members(id).expect("a group in memory is stored");
+            assert!(members.iter().eq(live.members.keys()), "members of {id}");
+            assert!(live.members.values().all(|presence| presence.at() >= live.wake_at), "a timer would be missed");
+            assert!(self.timers.contains(&(live.wake_at, Arc::clone(id))));
+        }
     }
 }
 

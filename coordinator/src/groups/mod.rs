@@ -66,9 +66,10 @@ pub struct Groups {
     bytes: u64,
 }
 
-/// True where members of the consumer protocol are in a group.
+/// True where members of the consumer protocol, or of a streams group, are in a group.
 fn has_consumers(id: &str, ledger: &Ledger) -> bool {
     ledger.consumers(id).is_some_and(|consumers| !consumers.members.is_empty())
+        || ledger.streams(id).is_some_and(|streams| !streams.members.is_empty())
 }
 
 /// A group as a step found it.
@@ -203,6 +204,9 @@ impl Groups {
         if let Some(consumers) = ledger.consumers(id).filter(|_| !self.live.contains_key(id)) {
             return Ok(crate::consumers::describe::subscribed(consumers, ledger));
         }
+        if let Some(streams) = ledger.streams(id).filter(|_| !self.live.contains_key(id)) {
+            return Ok(crate::streams::subscribed(streams));
+        }
         let stored = ledger.group(id);
         let subscribed = stored.and_then(|stored| subscription::topics(stored)).unwrap_or_default();
         match (self.live.get(id), stored) {
@@ -285,7 +289,7 @@ impl Groups {
         describe::list(&self.live, states, types, ledger)
     }
 
-    /// How many groups stand where, by Kafka's name of the state, with those of the consumer protocol that have members. Costs what is in memory, not what is stored.
+    /// How many groups stand where, by Kafka's name of the state, with those of the newer protocols that have members. Costs what is in memory, not what is stored.
     #[must_use]
     pub fn counts(&self, consumers: &BTreeMap<&'static str, u64>, ledger: &Ledger) -> BTreeMap<&'static str, u64> {
         describe::counts(&self.live, consumers, ledger)

@@ -7,26 +7,31 @@ use bytes::Bytes;
 
 use super::consumers::{put_consumers, take_consumers};
 use super::record::{Cursor, Record, hash, put_text};
+use super::streams::{put_streams, take_streams};
 use crate::command::Corrupt;
 use crate::command::StoredConsumers;
+use crate::command::StoredStreams;
 use crate::command::group::{StoredGroup, StoredMember};
 
 /// Bits of the first byte.
 const GONE: u8 = 1;
 const CONSUMERS: u8 = 2;
+const STREAMS: u8 = 4;
 
 /// A group.
 ///
-/// Stored: 1 byte of two bits, 1 whether it is gone, 2 whether members of the consumer protocol follow (see
-/// [`consumers`](super::consumers)); its name; generation (4); protocol type, protocol and leader, each 1
-/// byte and, after 1, a text; 1 byte whether members left; the time (8); 4 bytes of how many members. Each of them: id;
-/// static name as above; client id and address; session and rebalance timeouts (4 each); 4 bytes of how many
-/// strategies, each a name and bytes with their length (4); the assignment likewise.
+/// Stored: 1 byte of bits, 1 whether it is gone, 2 whether members of the consumer protocol follow (see
+/// [`consumers`](super::consumers)), 4 whether a streams group does (see [`streams`](super::streams)); its name; generation
+/// (4); protocol type, protocol and leader, each 1 byte and, after 1, a text; 1 byte whether members left; the time (8); 4
+/// bytes of how many members. Each of them: id; static name as above; client id and address; session and rebalance timeouts
+/// (4 each); 4 bytes of how many strategies, each a name and bytes with their length (4); the assignment likewise.
 #[derive(Clone, Debug)]
 pub(crate) struct Group {
     pub(crate) stored: Arc<StoredGroup>,
     /// What it is as a group of the consumer protocol; then `stored` has no members.
     pub(crate) consumers: Option<Arc<StoredConsumers>>,
+    /// What it is as a streams group; then `stored` has no members.
+    pub(crate) streams: Option<Arc<StoredStreams>>,
     /// It was removed; it is there until its last offset is gone.
     pub(crate) gone: bool,
     hash: u64,
@@ -36,26 +41,35 @@ impl Group {
     pub(super) fn new(stored: Arc<StoredGroup>) -> Group {
         let mut bytes = Vec::new();
         put_group(&mut bytes, &stored);
-        Group { stored, consumers: None, gone: false, hash: hash(0, &bytes) }
+        Group { stored, consumers: None, streams: None, gone: false, hash: hash(0, &bytes) }
     }
 
     pub(super) fn of_consumers(stored: Arc<StoredGroup>, consumers: Arc<StoredConsumers>) -> Group {
         let mut bytes = Vec::new();
         put_group(&mut bytes, &stored);
         put_consumers(&mut bytes, &consumers);
-        Group { stored, consumers: Some(consumers), gone: false, hash: hash(0, &bytes) }
+        Group { stored, consumers: Some(consumers), streams: None, gone: false, hash: hash(0, &bytes) }
+    }
+
+    pub(super) fn of_streams(stored: Arc<StoredGroup>, streams: Arc<StoredStreams>) -> Group {
+        let mut bytes = Vec::new();
+        put_group(&mut bytes, &stored);
+        put_streams(&mut bytes, &streams);
+        Group { stored, consumers: None, streams: Some(streams), gone: false, hash: hash(0, &bytes) }
     }
 
     /// True where somebody is in it.
     pub(super) fn is_inhabited(&self) -> bool {
         let consumers = self.consumers.as_ref().is_some_and(|consumers| !consumers.members.is_empty());
-        consumers || !self.stored.members.is_empty()
+        let streams = self.streams.as_ref().is_some_and(|streams| !streams.members.is_empty());
+        consumers || streams || !self.stored.members.is_empty()
     }
 
     /// The first byte.
     fn bits(&self) -> u8 {
         let consumers = if self.consumers.is_some() { CONSUMERS } else { 0 };
-        u8::from(self.gone) | consumers
+        let streams = if self.streams.is_some() { STREAMS } else { 0 };
+        u8::from(self.gone) | consumers | streams
     }
 }
 
@@ -69,11 +83,14 @@ impl Record for Group {
         if let Some(consumers) = &self.consumers {
             put_consumers(out, consumers);
         }
+        if let Some(streams) = &self.streams {
+            put_streams(out, streams);
+        }
     }
 
     fn read(bytes: &mut Cursor<'_>) -> Result<Group, Corrupt> {
         let bits = bytes.u8()?;
-        if bits > (GONE | CONSUMERS) {
+        if bits & !(GONE | CONSUMERS | STREAMS) != 0 || bits & CONSUMERS != 0 && bits & STREAMS != 0 {
             return Err(Corrupt::Value("a flag"));
         }
         let stored = take_group(bytes)?;
@@ -81,6 +98,13 @@ impl Record for Group {
             return Err(Corrupt::Value("a group that contradicts itself"));
         }
         let gone = bits & GONE != 0;
+        if bits & STREAMS != 0 {
+            let streams = take_streams(bytes)?;
+            if !streams.is_sound() || !stored.members.is_empty() {
+                return Err(Corrupt::Value("a group that contradicts itself"));
+            }
+            return Ok(Group { gone, ..Group::of_streams(Arc::new(stored), Arc::new(streams)) });
+        }
         if bits & CONSUMERS == 0 {
             return Ok(Group { gone, ..Group::new(Arc::new(stored)) });
         }

@@ -159,6 +159,8 @@ impl Groups {
         assert!(self.table.iter().all(|(_, group)| group.stored.is_sound()), "a group contradicts itself");
         let mut consumers = self.table.iter().filter_map(|(_, group)| Some((group, group.consumers.as_ref()?)));
         assert!(consumers.all(|(group, consumers)| consumers.is_sound() && group.stored.members.is_empty()));
+        let mut streams = self.table.iter().filter_map(|(_, group)| Some((group, group.streams.as_ref()?)));
+        assert!(streams.all(|(group, streams)| streams.is_sound() && group.stored.members.is_empty()));
     }
 }
 

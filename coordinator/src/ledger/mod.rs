@@ -43,6 +43,7 @@ mod removal;
 pub(crate) mod resources;
 mod retention;
 pub(crate) mod shelf;
+mod streams;
 pub(crate) mod table;
 pub(crate) mod topics;
 pub(crate) mod windows;
@@ -201,6 +202,7 @@ impl Ledger {
             Command::StoreGroup(group) => Decision::GroupStored(self.store_group(group)),
             Command::RemoveGroup { id } => Decision::GroupRemoved(self.remove_group(id)),
             Command::ChangeConsumers(change) => Decision::ConsumersChanged(self.change_consumers(change)),
+            Command::ChangeStreams(change) => Decision::StreamsChanged(self.change_streams(change)),
             Command::CommitOffsets(commit) => Decision::OffsetsCommitted(self.commit_offsets(commit)),
             Command::RemoveOffsets { group, partitions } => {
                 Decision::OffsetsRemoved(self.remove_offsets(group, partitions))

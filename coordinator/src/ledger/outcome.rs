@@ -66,6 +66,8 @@ pub enum Decision {
     GroupStored(Result<(), Refusal>),
     /// The group stands so now, or why not.
     ConsumersChanged(Result<(), Refusal>),
+    /// The group stands so now, or why not.
+    StreamsChanged(Result<(), Refusal>),
     /// The group is gone, or why not.
     GroupRemoved(Result<(), Refusal>),
     /// In the order of the offsets.

@@ -44,7 +44,7 @@ impl Leader {
         }
         let (consumers, rules) = (&mut self.membership.consumers, &self.membership.consumer_rules);
         if request.member_epoch >= 0 {
-            consumers.heard(id, &step.beat.member_id, step.revokes_ms, rules, turn.now);
+            consumers.heard(id, &step.beat.member_id, step.revokes_ms, rules.session_ms, turn.now);
         }
         if looks {
             consumers.looked(id, &self.ledger, turn.now);
@@ -68,7 +68,9 @@ impl Leader {
         let new = StoredConsumers::default();
         let group = match known {
             Some(group) => &**group,
-            None if classic => return not_found(format!("Group {id} is not a consumer group.")),
+            None if classic || self.ledger.streams(id).is_some() => {
+                return not_found(format!("Group {id} is not a consumer group."));
+            }
             None if request.member_epoch == 0 => &new,
             None => return not_found(format!("Consumer group {id} not found.")),
         };

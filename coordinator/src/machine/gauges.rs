@@ -53,7 +53,7 @@ impl Coordinator {
             journal_bytes_max: self.config.journal.bytes_max,
             topics: ledger.topics().count() as u64,
             pressure: ledger.pressure(),
-            groups: leader.membership.groups.counts(&leader.membership.consumers.counts(ledger), ledger),
+            groups: leader.membership.groups.counts(&leader.membership.counts(ledger), ledger),
             lags: lags(ledger),
         })
     }

@@ -4,13 +4,13 @@
 //! waits for a segment whole, or is refused whole.
 
 use std::borrow::Cow;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use apus_core::api::{
-    DeleteGroupsRequest, DeleteGroupsResponse, DeletedGroup, DescribeGroupsResponse, HeartbeatResponse,
-    JoinGroupRequest, JoinGroupResponse, LeaveGroupRequest, LeaveGroupResponse, ListGroupsResponse, SyncGroupRequest,
-    SyncGroupResponse,
+    DeleteGroupsRequest, DeleteGroupsResponse, DeletedGroup, DescribeGroupsRequest, DescribeGroupsResponse,
+    HeartbeatResponse, JoinGroupRequest, JoinGroupResponse, LeaveGroupRequest, LeaveGroupResponse, ListGroupsResponse,
+    SyncGroupRequest, SyncGroupResponse,
 };
 use apus_core::config::Config;
 use apus_core::error::{Refusal, Refused};
@@ -26,7 +26,8 @@ use crate::command::{Command, StoredGroup};
 use crate::consumers::{self, Consumers};
 use crate::groups::{Asker, Groups, Moment, Rules, TITLE_BYTES_MAX};
 use crate::journal::{Claim, Room};
-use crate::ledger::Decision;
+use crate::ledger::{Decision, Ledger};
+use crate::streams::{self, Streams};
 
 /// Groups whose timers one step looks at.
 const GROUPS_STEP_MAX: usize = 256;
@@ -40,6 +41,8 @@ pub(crate) struct Membership {
     pub(crate) groups: Groups,
     pub(crate) consumer_rules: consumers::Rules,
     pub(crate) consumers: Consumers,
+    pub(crate) streams_rules: streams::Rules,
+    pub(crate) streams: Streams,
     /// Timers wait for room until then.
     paused_until: Instant,
 }
@@ -52,12 +55,24 @@ impl Membership {
             groups: Groups::default(),
             consumer_rules: consumers::Rules::of(node),
             consumers: Consumers::default(),
+            streams_rules: streams::Rules::of(node),
+            streams: Streams::default(),
             paused_until: Instant(0),
         }
     }
 
     pub(crate) fn deadline(&self) -> Instant {
-        self.groups.deadline().min(self.consumers.deadline()).max(self.paused_until)
+        let newer = self.consumers.deadline().min(self.streams.presence.deadline());
+        self.groups.deadline().min(newer).max(self.paused_until)
+    }
+
+    /// How many groups of the newer protocols stand where, of those with members.
+    pub(crate) fn counts(&self, ledger: &Ledger) -> BTreeMap<&'static str, u64> {
+        let mut counts = self.consumers.counts(ledger);
+        for (state, count) in self.streams.counts(ledger) {
+            *counts.entry(state).or_default() += count;
+        }
+        counts
     }
 }
 
@@ -72,6 +87,7 @@ impl Leader {
         self.membership.groups = Groups::load(&self.ledger, &mut moment);
         let rules = &self.membership.consumer_rules;
         self.membership.consumers = Consumers::load(&self.ledger, rules, turn.now);
+        self.membership.streams = Streams::load(&self.ledger, |id| self.streams_rules(id), turn.now);
     }
 
     /// Answers, now or later; hands the question back where it must wait for a segment.
@@ -116,6 +132,11 @@ impl Leader {
                 Some(response) => GroupAnswer::Beat(response),
                 None => return Some(Box::new(GroupAsk::Beat { request, client })),
             },
+            GroupAsk::StreamsBeat { request, client } => match self.streams_heartbeat(&request, &client, turn) {
+                Some(response) => GroupAnswer::StreamsBeat(response),
+                None => return Some(Box::new(GroupAsk::StreamsBeat { request, client })),
+            },
+            GroupAsk::DescribeStreams(request) => GroupAnswer::DescribeStreams(self.describe_streams(&request)),
             GroupAsk::DescribeConsumers(request) => GroupAnswer::DescribeConsumers(self.describe_consumers(&request)),
             GroupAsk::Leave(request) => GroupAnswer::Leave(self.leave_group(&request, turn)),
             GroupAsk::Heartbeat(request) => {
@@ -131,15 +152,20 @@ impl Leader {
                 let listed = groups.list(&request.states, &request.types, &self.ledger);
                 GroupAnswer::List(ListGroupsResponse { result: Ok(listed) })
             }
-            GroupAsk::Describe(request) => GroupAnswer::Describe(DescribeGroupsResponse {
-                groups: once(&request.groups).map(|id| groups.describe(id, &self.ledger)).collect(),
-                authorized_operations: request.authorized_operations,
-            }),
+            GroupAsk::Describe(request) => GroupAnswer::Describe(self.describe_groups(&request)),
             GroupAsk::Delete(request) => GroupAnswer::Delete(self.delete_groups(request, turn)),
             GroupAsk::Forget(request) => GroupAnswer::Forget(self.forget_offsets(&request, turn)),
         };
         self.say_group(asker, answer, turn);
         None
+    }
+
+    fn describe_groups(&self, request: &DescribeGroupsRequest) -> DescribeGroupsResponse {
+        let groups = &self.membership.groups;
+        DescribeGroupsResponse {
+            groups: once(&request.groups).map(|id| groups.describe(id, &self.ledger)).collect(),
+            authorized_operations: request.authorized_operations,
+        }
     }
 
     /// Members leave, or an operator puts them out.
@@ -166,6 +192,8 @@ impl Leader {
             GroupAsk::Heartbeat(_)
             | GroupAsk::Beat { .. }
             | GroupAsk::DescribeConsumers(_)
+            | GroupAsk::StreamsBeat { .. }
+            | GroupAsk::DescribeStreams(_)
             | GroupAsk::Commit(_)
             | GroupAsk::Fetch(_)
             | GroupAsk::List(_)
@@ -214,6 +242,11 @@ impl Leader {
         DeleteGroupsResponse { groups }
     }
 
+    /// Members of the newer protocols that are due; false where none is.
+    fn expire_members(&mut self, turn: &mut Turn) -> Result<bool, Room> {
+        Ok(self.expire_consumers(turn)? || self.expire_streams(turn)?)
+    }
+
     /// Sessions that end, generations that are complete, members that did not ask for their assignment.
     pub(crate) fn advance_groups(&mut self, turn: &mut Turn) {
         for _ in 0..GROUPS_STEP_MAX {
@@ -225,7 +258,7 @@ impl Leader {
                 self.membership.paused_until = turn.now.after_ms(ROOM_PAUSE_MS);
                 return;
             }
-            match self.expire_consumers(turn) {
+            match self.expire_members(turn) {
                 Ok(true) => continue,
                 Ok(false) => {}
                 Err(_) => {

@@ -384,6 +384,7 @@ impl Leader {
         if self.phase == Phase::Serves {
             self.membership.groups.check(&self.ledger);
             self.membership.consumers.check(&self.ledger);
+            self.membership.streams.check(&self.ledger);
         }
     }
 }

@@ -41,6 +41,7 @@ mod prepared;
 pub mod publisher;
 mod records;
 mod strain;
+mod streams;
 mod takeover;
 pub mod tickets;
 mod topics;

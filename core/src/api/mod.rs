@@ -23,6 +23,7 @@ mod quorum;
 mod records;
 mod refusals;
 mod replicas;
+mod streams;
 mod topics;
 
 pub use admin::*;
@@ -41,6 +42,7 @@ pub use producers::*;
 pub use quorum::*;
 pub use records::*;
 pub use replicas::*;
+pub use streams::*;
 pub use topics::*;
 
 /// What is known of the asker, from the first day.
@@ -94,6 +96,8 @@ pub enum Request {
     OffsetDelete(OffsetDeleteRequest),
     ConsumerGroupHeartbeat(ConsumerHeartbeatRequest),
     ConsumerGroupDescribe(ConsumerDescribeRequest),
+    StreamsGroupHeartbeat(Box<StreamsHeartbeatRequest>),
+    StreamsGroupDescribe(StreamsDescribeRequest),
     CreatePartitions(CreatePartitionsRequest),
     DescribeTopicPartitions(DescribeTopicPartitionsRequest),
     DeleteRecords(DeleteRecordsRequest),
@@ -128,6 +132,8 @@ pub enum Response {
     OffsetDelete(OffsetDeleteResponse),
     ConsumerGroupHeartbeat(ConsumerHeartbeatResponse),
     ConsumerGroupDescribe(ConsumerDescribeResponse),
+    StreamsGroupHeartbeat(StreamsHeartbeatResponse),
+    StreamsGroupDescribe(StreamsDescribeResponse),
     CreatePartitions(CreatePartitionsResponse),
     DescribeTopicPartitions(DescribeTopicPartitionsResponse),
     DeleteRecords(DeleteRecordsResponse),

@@ -6,6 +6,7 @@ use super::listener::{self, Endpoint, Listener};
 use super::place::StorePlace;
 use super::problem::{Problem, Property};
 use super::settings::Settings;
+use super::streams::StreamsGroups;
 use crate::ids::BrokerId;
 use crate::limits;
 
@@ -114,6 +115,8 @@ pub struct Config {
     pub group_consumer_members_max: usize,
     /// `group.consumer.assignors`: what they may choose from.
     pub group_consumer_assignors: Vec<String>,
+    /// `group.streams.*`.
+    pub group_streams: StreamsGroups,
     /// `offset.metadata.max.bytes`: bytes that a client may keep beside an offset.
     pub offset_metadata_bytes_max: usize,
     /// `offsets.retention.minutes`, in milliseconds.
@@ -206,6 +209,7 @@ impl Config {
             group_consumer_interval_ms: settings.small("group.consumer.heartbeat.interval.ms"),
             group_consumer_members_max: settings.small("group.consumer.max.size"),
             group_consumer_assignors: settings.list("group.consumer.assignors").unwrap_or_default(),
+            group_streams: StreamsGroups::of(&settings),
             offset_metadata_bytes_max: settings.small("offset.metadata.max.bytes"),
             offsets_retention_ms: settings.number("offsets.retention.minutes").saturating_mul(60_000),
             offsets_check_ms: settings.bytes("offsets.retention.check.interval.ms"),

@@ -23,6 +23,7 @@ mod problem;
 mod properties;
 mod resources;
 mod settings;
+mod streams;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]
@@ -43,5 +44,6 @@ pub use problem::{Problem, Property, Source};
 pub use properties::parse;
 pub use resources::{ResourceKind, alter_resource, describe_resource};
 pub use settings::{Given, Rank, Setting, Settings};
+pub use streams::StreamsGroups;
 pub use topic::{Compression, TimestampType, TopicConfig};
 pub use value::{Check, Fault, Kind, Value};

@@ -425,7 +425,7 @@ fn is_alone(key: Option<ApiKey>) -> bool {
 fn need_of(key: Option<ApiKey>, bytes: usize) -> Option<Need> {
     use ApiKey::{
         DescribeConfigs, DescribeGroups, DescribeLogDirs, DescribeProducers, DescribeTopicPartitions, Fetch,
-        ListConfigResources, ListGroups, Metadata, OffsetFetch, Produce,
+        ListConfigResources, ListGroups, Metadata, OffsetFetch, Produce, StreamsGroupDescribe,
     };
     match key? {
         Produce => Some(Need::InFlight),
@@ -438,7 +438,8 @@ fn need_of(key: Option<ApiKey>, bytes: usize) -> Option<Need> {
         | DescribeTopicPartitions
         | DescribeLogDirs
         | DescribeProducers
-        | ListConfigResources => Some(Need::Replies),
+        | ListConfigResources
+        | StreamsGroupDescribe => Some(Need::Replies),
         _ => (bytes > REQUEST_BYTES_SMALL).then_some(Need::Replies),
     }
 }

@@ -117,4 +117,5 @@ numbers! {
     UnsupportedEndpointType = 115,
     InvalidRegularExpression = 128,
     RebootstrapRequired = 129,
+    StreamsInvalidTopology = 130,
 }

@@ -4,7 +4,7 @@ use super::schema::{
     Message, alter_configs, api_versions, cluster, config_resources, configs, consumer_describe, consumer_groups,
     coordinator, delete_records, describe_producers, elections, features, fetch, group_admin, group_offsets, groups,
     leader_epoch, list_offsets, log_dirs, metadata, partitions, produce, producer_id,
-    quorum::request as quorum_request, reassignments, replace_configs, topics,
+    quorum::request as quorum_request, reassignments, replace_configs, streams_describe, streams_groups, topics,
 };
 use super::versions::{Format, Versions};
 
@@ -69,6 +69,8 @@ served! {
     ConsumerGroupDescribe: consumer_describe::ConsumerGroupDescribeRequest "0-1" shown "0-1";
     ListConfigResources: config_resources::ListConfigResourcesRequest "0-1" shown "0-1";
     DescribeTopicPartitions: partitions::DescribeTopicPartitionsRequest "0" shown "0";
+    StreamsGroupHeartbeat: streams_groups::StreamsGroupHeartbeatRequest "0-1" shown "0-1";
+    StreamsGroupDescribe: streams_describe::StreamsGroupDescribeRequest "0-1" shown "0-1";
 }
 
 /// How an API is served.

@@ -40,6 +40,7 @@ mod produce;
 mod producer_id;
 mod quorum;
 mod replicas;
+mod streams_groups;
 mod topic;
 mod topics;
 

@@ -8,7 +8,7 @@ use super::schema::Message;
 use super::writer::{Frame, Writer};
 use super::{
     alter_configs, configs, consumer_groups, delete_records, fetch, group_admin, group_offsets, groups, logs, metadata,
-    offsets, partitions, produce, producer_id, quorum, replicas, topics,
+    offsets, partitions, produce, producer_id, quorum, replicas, streams_groups, topics,
 };
 
 /// Bytes for an answer, or none.
@@ -77,6 +77,12 @@ pub fn encode_response(writer: &mut Writer, version: i16, correlation: i32, resp
         }
         Response::ConsumerGroupDescribe(answer) => {
             reply.write(ApiKey::ConsumerGroupDescribe, &consumer_groups::describe_response(answer));
+        }
+        Response::StreamsGroupHeartbeat(answer) => {
+            reply.write(ApiKey::StreamsGroupHeartbeat, &streams_groups::heartbeat_response(answer));
+        }
+        Response::StreamsGroupDescribe(answer) => {
+            reply.write(ApiKey::StreamsGroupDescribe, &streams_groups::describe_response(answer));
         }
         Response::DeleteRecords(answer) => reply.write(ApiKey::DeleteRecords, &delete_records::response(answer)),
         Response::CreatePartitions(answer) => {

@@ -12,3 +12,4 @@ mod hostile;
 mod mapping;
 mod operate;
 mod schema;
+mod streams;

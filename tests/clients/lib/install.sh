@@ -54,6 +54,7 @@ install_jars() {
 install_tools() { install_jars tools; }
 install_kafka() { install_jars kafka; }
 install_configs() { install_jars configs; }
+install_streams() { install_jars streams; }
 install_clients28() { install_jars clients28; }
 install_clients39() { install_jars clients39; }
 

@@ -13,6 +13,7 @@
 //! | 17 | 1 | [`CloseLivesV1`] | | 20 | 1 | [`GrowTopicV1`] |
 //! | 21 | 1 | [`ConfigureTopicV1`] | | 22 | 1 | [`ConfigureBrokerV1`] |
 //! | 40 | 1 | [`ConfigureResourceV1`] | | | | |
+//! | 60 | 1 | [`ChangeStreamsV1`] | | | | |
 //!
 //! A payload is an rkyv archive (little endian, 32-bit relative pointers, no alignment), its root at the end; fields
 //! stand in the order of their declaration.
@@ -30,6 +31,7 @@ mod consumers;
 mod group;
 mod life;
 mod resource;
+mod streams;
 mod topic;
 
 pub(super) use broker::ConfigureBrokerV1;
@@ -38,6 +40,7 @@ pub(super) use consumers::ChangeConsumersV1;
 pub(super) use group::{CommitOffsetsV1, RemoveGroupV1, RemoveOffsetsV1, StoreGroupV1};
 pub(super) use life::{BeginV1, CloseLivesV1, DigestV1, ExpireProducersV1, ReserveProducerIdsV1};
 pub(super) use resource::ConfigureResourceV1;
+pub(super) use streams::ChangeStreamsV1;
 pub(super) use topic::{ConfigureTopicV1, CreateTopicV1, DeleteTopicV1, GrowTopicV1};
 
 /// A layout: its frame's type and version, and the way from and to the domain.

@@ -40,6 +40,8 @@ pub mod producer_id;
 pub mod quorum;
 pub mod reassignments;
 pub mod replace_configs;
+pub mod streams_describe;
+pub mod streams_groups;
 pub mod topics;
 
 pub use declare::{Direction, Field, Kind, Message, Structure};
@@ -160,4 +162,8 @@ pub const MESSAGES: &[Entry] = entries! {
     consumer_groups::ConsumerGroupHeartbeatResponse,
     consumer_describe::ConsumerGroupDescribeRequest,
     consumer_describe::ConsumerGroupDescribeResponse,
+    streams_groups::StreamsGroupHeartbeatRequest,
+    streams_groups::StreamsGroupHeartbeatResponse,
+    streams_describe::StreamsGroupDescribeRequest,
+    streams_describe::StreamsGroupDescribeResponse,
 };
