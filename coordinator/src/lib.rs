@@ -13,6 +13,7 @@
 //! | [`snapshot`] | the state in parts |
 //! | [`owner`] | whose a store is |
 //! | [`spill`] | inline bytes on their way out of the journal |
+//! | [`consumers`], [`streams`] | groups of the newer protocols: the coordinator assigns |
 //! | [`reaper`] | what goes: old records, old offsets, dead objects, orphans |
 
 pub mod boot;
@@ -27,3 +28,4 @@ pub mod reaper;
 pub(crate) mod shares;
 pub mod snapshot;
 pub mod spill;
+pub mod streams;

@@ -104,6 +104,7 @@ pub enum Refusal {
     InvalidShareSessionEpoch,
     InvalidRegularExpression,
     RebootstrapRequired,
+    StreamsInvalidTopology,
     ShareSessionLimitReached,
 }
 

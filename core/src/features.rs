@@ -19,12 +19,13 @@ pub struct Feature {
 /// Kafka's number of the metadata that 4.4 keeps (`4.4-IV2`): what a client may ask of a broker follows from it.
 const METADATA_VERSION: i16 = 33;
 
-/// All that is advertised, in the order of the names. Level 1 of groups is the consumer protocol (KIP-848), level 1
-/// of shares are share groups (KIP-932).
+/// All that is advertised, in the order of the names. Level 1 of groups is the consumer protocol (KIP-848), that of shares
+/// are share groups (KIP-932), that of streams the protocol of streams groups (KIP-1071).
 pub const FEATURES: &[Feature] = &[
     Feature { name: "group.version", min: 0, max: 1, level: 1 },
     Feature { name: "metadata.version", min: METADATA_VERSION, max: METADATA_VERSION, level: METADATA_VERSION },
     Feature { name: "share.version", min: 0, max: 1, level: 1 },
+    Feature { name: "streams.version", min: 0, max: 1, level: 1 },
 ];
 
 /// The feature of this name.

@@ -6,9 +6,10 @@ use std::sync::Arc;
 use crate::api::{
     ConsumerDescribeRequest, ConsumerDescribeResponse, ConsumerHeartbeatRequest, ConsumerHeartbeatResponse,
     DeleteGroupsRequest, DeleteGroupsResponse, DeletedGroup, DescribeGroupsRequest, DescribeGroupsResponse,
-    DescribedConsumers, DescribedGroup, GroupCaller, GroupClient, GroupOffset, HeartbeatRequest, HeartbeatResponse,
-    JoinGroupRequest, JoinGroupResponse, LeaveGroupRequest, LeaveGroupResponse, ListGroupsRequest, ListGroupsResponse,
-    SyncGroupRequest, SyncGroupResponse,
+    DescribedConsumers, DescribedGroup, DescribedStreams, GroupCaller, GroupClient, GroupOffset, HeartbeatRequest,
+    HeartbeatResponse, JoinGroupRequest, JoinGroupResponse, LeaveGroupRequest, LeaveGroupResponse, ListGroupsRequest,
+    ListGroupsResponse, StreamsDescribeRequest, StreamsDescribeResponse, StreamsHeartbeatRequest,
+    StreamsHeartbeatResponse, SyncGroupRequest, SyncGroupResponse,
 };
 use crate::error::Refusal;
 use crate::ids::TopicId;
@@ -54,6 +55,15 @@ pub enum GroupAsk {
     DescribeConsumers(ConsumerDescribeRequest),
     /// Of share groups.
     Share(ShareAsk),
+    /// A member of a streams group beats: when what it changes is durable.
+    StreamsBeat {
+        /// What is asked.
+        request: Box<StreamsHeartbeatRequest>,
+        /// By whom.
+        client: GroupClient,
+    },
+    /// At once.
+    DescribeStreams(StreamsDescribeRequest),
 }
 
 /// The answer to a [`GroupAsk`] of the same name.
@@ -76,6 +86,8 @@ pub enum GroupAnswer {
     Beat(ConsumerHeartbeatResponse),
     DescribeConsumers(ConsumerDescribeResponse),
     Share(ShareAnswer),
+    StreamsBeat(StreamsHeartbeatResponse),
+    DescribeStreams(StreamsDescribeResponse),
 }
 
 /// A group's new positions.
@@ -151,9 +163,10 @@ impl GroupAsk {
             | GroupAsk::Commit(_)
             | GroupAsk::Delete(_)
             | GroupAsk::Forget(_)
-            | GroupAsk::Beat { .. } => true,
+            | GroupAsk::Beat { .. }
+            | GroupAsk::StreamsBeat { .. } => true,
             GroupAsk::Heartbeat(_) | GroupAsk::Fetch(_) | GroupAsk::List(_) | GroupAsk::Describe(_) => false,
-            GroupAsk::DescribeConsumers(_) => false,
+            GroupAsk::DescribeConsumers(_) | GroupAsk::DescribeStreams(_) => false,
             GroupAsk::Share(ask) => ask.writes(),
         }
     }
@@ -171,6 +184,17 @@ impl GroupAsk {
             GroupAsk::Commit(_) => GroupAnswer::Commit(Err(refusal)),
             GroupAsk::Forget(_) => GroupAnswer::Forget(Err(refusal)),
             GroupAsk::Beat { .. } => GroupAnswer::Beat(ConsumerHeartbeatResponse { result: Err(refusal.into()) }),
+            GroupAsk::StreamsBeat { .. } => {
+                GroupAnswer::StreamsBeat(StreamsHeartbeatResponse { result: Err(refusal.into()) })
+            }
+            GroupAsk::DescribeStreams(request) => {
+                let describe = |group_id| DescribedStreams { group_id, result: Err(refusal.into()) };
+                GroupAnswer::DescribeStreams(StreamsDescribeResponse {
+                    groups: request.groups.into_iter().map(describe).collect(),
+                    authorized_operations: request.authorized_operations,
+                    topology_description: request.topology_description,
+                })
+            }
             GroupAsk::DescribeConsumers(request) => {
                 let describe = |group_id| DescribedConsumers { group_id, result: Err(refusal.into()) };
                 GroupAnswer::DescribeConsumers(ConsumerDescribeResponse {

@@ -168,6 +168,14 @@ pub const GROUP_ASSIGNMENT_BYTES_MAX: u64 = 512 * KIB;
 /// targets names each up to three times, in 4 bytes: 384 KiB beside [`GROUP_MEMBERS_BYTES_MAX`].
 pub const CONSUMER_PARTITIONS_MAX: usize = 32_768;
 
+/// Tasks that one streams group is assigned, replicas of states included. A change of targets names each up to three
+/// times, in 12 bytes: 576 KiB beside [`GROUP_MEMBERS_BYTES_MAX`], which its topology counts towards too.
+pub const STREAMS_TASKS_MAX: usize = 16_384;
+
+/// How far states of tasks came, as members of one streams group said last: 32 bytes each, 2 MiB. What is said beyond is
+/// not kept: it only ranks who gets a replica.
+pub const STREAMS_OFFSETS_MAX: usize = 65_536;
+
 /// Ids of one group that were given to members and not used yet, until their session ends. Not counted as members; a
 /// client that asks for a new one each time it connects must not fill its group.
 pub const GROUP_PENDING_MAX: usize = 10_000;
@@ -342,5 +350,6 @@ const _: () = assert!(SPILL_BYTES_MIN < INLINE_HELD_BYTES_MAX);
 // Names of a group, its protocol and its leader are at most 32 KiB each.
 const _: () = assert!(GROUP_MEMBERS_BYTES_MAX + GROUP_ASSIGNMENT_BYTES_MAX + 256 * KIB < COMMAND_BYTES_MAX);
 const _: () = assert!(GROUP_MEMBERS_BYTES_MAX + 12 * CONSUMER_PARTITIONS_MAX as u64 + 256 * KIB < COMMAND_BYTES_MAX);
+const _: () = assert!(GROUP_MEMBERS_BYTES_MAX + 36 * STREAMS_TASKS_MAX as u64 + 256 * KIB < COMMAND_BYTES_MAX);
 const _: () = assert!(OFFSET_COMMIT_BYTES_MAX < COMMAND_BYTES_MAX);
 const _: () = assert!(UPLOADS_MAX as u64 <= PACK_WINDOW);

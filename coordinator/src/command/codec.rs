@@ -35,6 +35,7 @@ pub fn encode(envelope: &Envelope, out: &mut Vec<u8>) -> usize {
         Command::RemoveGroup { .. } => put::<stored::RemoveGroupV1>(envelope, out),
         Command::CommitOffsets(_) => put::<stored::CommitOffsetsV1>(envelope, out),
         Command::ChangeConsumers(_) => put::<stored::ChangeConsumersV1>(envelope, out),
+        Command::ChangeStreams(_) => put::<stored::ChangeStreamsV1>(envelope, out),
         Command::RemoveOffsets { .. } => put::<stored::RemoveOffsetsV1>(envelope, out),
         Command::ChangeSharers(_) => put::<stored::ChangeSharersV1>(envelope, out),
         Command::ChangeShares(_) => put::<stored::ChangeSharesV1>(envelope, out),
@@ -77,6 +78,7 @@ pub fn decode(bytes: &[u8]) -> Result<(Envelope, usize), Corrupt> {
         stored::ChangeSharersV1::FRAME => get::<stored::ChangeSharersV1>(payload),
         stored::ChangeSharesV1::FRAME => get::<stored::ChangeSharesV1>(payload),
         stored::RemoveSharesV1::FRAME => get::<stored::RemoveSharesV1>(payload),
+        stored::ChangeStreamsV1::FRAME => get::<stored::ChangeStreamsV1>(payload),
         (kind, version) => Err(Corrupt::Unknown { kind, version }),
     }?;
     Ok((envelope, found.consumed))

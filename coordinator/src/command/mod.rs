@@ -21,12 +21,14 @@ pub mod frame;
 pub mod group;
 pub mod shares;
 mod stored;
+pub mod streams;
 
 pub use codec::{decode, encode};
 pub use consumers::{ChangeConsumers, StoredConsumer, StoredConsumers};
 pub use frame::Corrupt;
 pub use group::{CommitOffsets, StoredGroup, StoredMember};
 pub use shares::{ChangeShares, StoredShare};
+pub use streams::{ChangeStreams, StoredStreamer, StoredStreams};
 
 /// The level of formats that this binary writes, and the highest one that it can lead.
 pub const FORMAT_LEVEL: u16 = 1;
@@ -149,6 +151,8 @@ pub enum Command {
     },
     /// A group of the consumer protocol changed.
     ChangeConsumers(Arc<ChangeConsumers>),
+    /// A streams group changed.
+    ChangeStreams(Arc<ChangeStreams>),
     /// A group came so far.
     CommitOffsets(CommitOffsets),
     /// A group forgets how far it came.

@@ -113,7 +113,7 @@ impl Consumers {
         consumers
     }
 
-    /// A member was heard; it gives partitions back, and may take so long.
+    /// A member was heard, and may be silent for so long; it gives back what it has, and may take so long.
     pub(crate) fn heard(
         &mut self,
         id: &Arc<str>,
@@ -178,11 +178,17 @@ impl Consumers {
 
     /// The group that is due first, and what time does to it. [`Consumers::settled`] is to follow where that is stored.
     pub(crate) fn due(&self, ledger: &Ledger, now: Instant) -> Option<(Arc<str>, Option<ChangeConsumers>)> {
+        let (id, due) = self.silent(now)?;
+        let group = self.protocol.find(ledger, &id).expect("a group in memory is stored");
+        let change = (!due.is_empty()).then(|| leave::without(group, &id, due));
+        Some((id, change))
+    }
+
+    /// The group that is due first, and its members that were silent, or did not give back, for too long.
+    pub(crate) fn silent(&self, now: Instant) -> Option<(Arc<str>, Vec<Arc<str>>)> {
         let (_, id) = self.timers.first().filter(|(at, _)| *at <= now)?;
         let due = self.live[id].members.iter().filter(|(_, presence)| presence.at() <= now);
-        let due: Vec<Arc<str>> = due.map(|(member, _)| Arc::clone(member)).collect();
-        let group = self.protocol.find(ledger, id).expect("a group in memory is stored");
-        Some((Arc::clone(id), (!due.is_empty()).then(|| leave::without(group, id, due))))
+        Some((Arc::clone(id), due.map(|(member, _)| Arc::clone(member)).collect()))
     }
 
     /// What was due is done: these are gone, and the group sleeps until the next one may be due.
@@ -205,16 +211,22 @@ impl Consumers {
 
     /// The whole-state invariant.
     pub fn check(&self, ledger: &Ledger) {
+        let find = |id: &str| self.protocol.find(ledger, id);
+        self.check_of(|id| find(id).map(|group| group.members.keys().cloned().collect()));
+        let stored = ledger.groups_behind(None).filter_map(|stored| find(&stored.id));
+        let inhabited = stored.filter(|group| !group.members.is_empty()).count();
+        assert!(inhabited == self.live.len(), "a group with members is in memory");
+    }
+
+    /// Its own part of that, where these are the members of a group.
+    pub(crate) fn check_of(&self, members: impl Fn(&Arc<str>) -> Option<Vec<Arc<str>>>) {
         assert!(self.timers.len() == self.live.len());
         for (id, live) in &self.live {
-            let group = self.protocol.find(ledger, id).expect("a group in memory is stored");
-            assert!(group.members.keys().eq(live.members.keys()), "members of {id}");
+            let members = members(id).expect("a group in memory is stored");
+            assert!(members.iter().eq(live.members.keys()), "members of {id}");
             assert!(live.members.values().all(|presence| presence.at() >= live.wake_at), "a timer would be missed");
             assert!(self.timers.contains(&(live.wake_at, Arc::clone(id))));
         }
-        let stored = ledger.groups_behind(None).filter_map(|stored| self.protocol.find(ledger, &stored.id));
-        let inhabited = stored.filter(|group| !group.members.is_empty()).count();
-        assert!(inhabited == self.live.len(), "a group with members is in memory");
     }
 }
 

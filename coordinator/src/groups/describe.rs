@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use apus_core::api::{
     CONSUMER_TYPE, ConsumerState, DescribedGroup, DescribedMember, GROUP_TYPE, GroupDescription, GroupState,
-    ListedGroup, SHARE_TYPE,
+    ListedGroup, SHARE_TYPE, STREAMS_TYPE, StreamsState,
 };
 use apus_core::error::{Refusal, Refused};
 use bytes::Bytes;
@@ -14,6 +14,7 @@ use super::group::Group;
 use crate::command::StoredGroup;
 use crate::consumers::{shared_state, state};
 use crate::ledger::Ledger;
+use crate::streams;
 
 /// The states that a group which is there may be in.
 const STATES: [GroupState; 4] =
@@ -22,6 +23,9 @@ const STATES: [GroupState; 4] =
 /// Those of a group of the consumer protocol.
 const CONSUMER_STATES: [ConsumerState; 4] =
     [ConsumerState::Empty, ConsumerState::Assigning, ConsumerState::Reconciling, ConsumerState::Stable];
+
+/// Those of a streams group that no other kind has.
+const STREAMS_STATES: [StreamsState; 1] = [StreamsState::NotReady];
 
 pub(super) fn list(
     live: &BTreeMap<Arc<str>, Group>,
@@ -34,9 +38,12 @@ pub(super) fn list(
     };
     // Compared once with what may be a million words, and not once a group.
     let names = STATES.map(GroupState::name).into_iter().chain(CONSUMER_STATES.map(ConsumerState::name));
+    let names = names.chain(STREAMS_STATES.map(StreamsState::name));
     let shown: BTreeSet<&str> = names.filter(|name| wanted(states, name)).collect();
-    let types =
-        [GROUP_TYPE, CONSUMER_TYPE, SHARE_TYPE].into_iter().filter(|name| wanted(types, name)).collect::<Vec<_>>();
+    let types = [GROUP_TYPE, CONSUMER_TYPE, SHARE_TYPE, STREAMS_TYPE]
+        .into_iter()
+        .filter(|name| wanted(types, name))
+        .collect::<Vec<_>>();
     let entry = |id: &Arc<str>, protocol_type: &Option<Arc<str>>, state, group_type| ListedGroup {
         group_id: Arc::clone(id),
         protocol_type: protocol_type.clone().unwrap_or_default(),
@@ -45,12 +52,14 @@ pub(super) fn list(
     };
     let silent = ledger.groups_behind(None).filter(|stored| !live.contains_key(&stored.id));
     let silent = silent.map(|stored| {
-        let (state, group_type) = match (ledger.consumers(&stored.id), ledger.sharers(&stored.id)) {
-            (Some(consumers), _) => (state(consumers).name(), CONSUMER_TYPE),
-            (None, Some(sharers)) => (shared_state(sharers).name(), SHARE_TYPE),
-            (None, None) => (GroupState::Empty.name(), GROUP_TYPE),
+        let id = &stored.id;
+        let (state, group_type) = match (ledger.consumers(id), ledger.sharers(id), ledger.streams(id)) {
+            (Some(consumers), ..) => (state(consumers).name(), CONSUMER_TYPE),
+            (_, Some(sharers), _) => (shared_state(sharers).name(), SHARE_TYPE),
+            (_, _, Some(group)) => (streams::state(group).name(), STREAMS_TYPE),
+            (None, None, None) => (GroupState::Empty.name(), GROUP_TYPE),
         };
-        entry(&stored.id, &stored.protocol_type, state, group_type)
+        entry(id, &stored.protocol_type, state, group_type)
     });
     let lively = live.values().map(|group| entry(&group.id, &group.protocol_type, group.state.name(), GROUP_TYPE));
     let is_shown = |group: &ListedGroup| shown.contains(group.state) && types.contains(&group.group_type);
@@ -81,13 +90,18 @@ pub(super) fn counts(
 pub(super) fn describe(live: Option<&Group>, id: &Arc<str>, ledger: &Ledger) -> DescribedGroup {
     let result = match (live, ledger.group(id)) {
         (Some(group), _) => Ok(describe_live(group)),
-        (None, Some(_)) if ledger.consumers(id).or_else(|| ledger.sharers(id)).is_some() => {
+        (None, Some(_)) if is_newer(id, ledger) => {
             Err(Refused::new(Refusal::GroupIdNotFound, format!("Group {id} is not a classic group.")))
         }
         (None, Some(stored)) => Ok(describe_empty(stored)),
         (None, None) => Err(Refused::new(Refusal::GroupIdNotFound, format!("Group {id} not found."))),
     };
     DescribedGroup { group_id: Arc::clone(id), result }
+}
+
+/// Members of the newer protocols have, or had last, this group.
+fn is_newer(id: &str, ledger: &Ledger) -> bool {
+    ledger.consumers(id).or_else(|| ledger.sharers(id)).is_some() || ledger.streams(id).is_some()
 }
 
 /// Strategy, subscriptions and assignments are shown of a stable group only.

@@ -66,10 +66,11 @@ pub struct Groups {
     bytes: u64,
 }
 
-/// True where members of the consumer protocol are in a group, or of a share group.
+/// True where members of the consumer protocol are in a group, or of a share or streams group.
 fn has_consumers(id: &str, ledger: &Ledger) -> bool {
     let consumers = ledger.consumers(id).or_else(|| ledger.sharers(id));
     consumers.is_some_and(|consumers| !consumers.members.is_empty())
+        || ledger.streams(id).is_some_and(|streams| !streams.members.is_empty())
 }
 
 /// A group as a step found it.
@@ -205,6 +206,9 @@ impl Groups {
         if let Some(consumers) = ledger.consumers(id).filter(|_| !self.live.contains_key(id)) {
             return Ok(crate::consumers::describe::subscribed(consumers, ledger));
         }
+        if let Some(streams) = ledger.streams(id).filter(|_| !self.live.contains_key(id)) {
+            return Ok(crate::streams::subscribed(streams));
+        }
         let stored = ledger.group(id).filter(|_| ledger.sharers(id).is_none());
         let subscribed = stored.and_then(|stored| subscription::topics(stored)).unwrap_or_default();
         match (self.live.get(id), stored) {
@@ -287,7 +291,7 @@ impl Groups {
         describe::list(&self.live, states, types, ledger)
     }
 
-    /// How many groups stand where, by Kafka's name of the state, with those of the consumer protocol that have members. Costs what is in memory, not what is stored.
+    /// How many groups stand where, by Kafka's name of the state, with those of the newer protocols that have members. Costs what is in memory, not what is stored.
     #[must_use]
     pub fn counts(&self, consumers: &BTreeMap<&'static str, u64>, ledger: &Ledger) -> BTreeMap<&'static str, u64> {
         describe::counts(&self.live, consumers, ledger)

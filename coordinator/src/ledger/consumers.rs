@@ -30,7 +30,7 @@ impl Ledger {
         let (lsn, since_ms) = (self.scalars.lsn, self.scalars.clock_ms);
         let number = self.groups.by_name.get(&change.group).copied();
         let known = number.and_then(|number| self.groups.table.get(number));
-        if known.is_some_and(|group| !group.stored.members.is_empty()) {
+        if known.is_some_and(|group| group.is_inhabited() && group.consumers.is_none()) {
             return Err(Refusal::NonEmptyGroup);
         } else if known.is_some_and(|group| group.consumers.is_some() && group.shared != shared) {
             return Err(Refusal::InconsistentGroupProtocol);

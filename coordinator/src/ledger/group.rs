@@ -7,22 +7,26 @@ use bytes::Bytes;
 
 use super::consumers::{put_consumers, take_consumers};
 use super::record::{Cursor, Record, hash, put_text};
+use super::streams::{put_streams, take_streams};
 use crate::command::Corrupt;
 use crate::command::StoredConsumers;
+use crate::command::StoredStreams;
 use crate::command::group::{StoredGroup, StoredMember};
 
 /// Bits of the first byte.
 const GONE: u8 = 1;
 const CONSUMERS: u8 = 2;
 const SHARED: u8 = 8;
+const STREAMS: u8 = 4;
 
 /// A group.
 ///
 /// Stored: 1 byte of bits, 1 whether it is gone, 2 whether members of the consumer protocol follow (see
-/// [`consumers`](super::consumers)), 8 whether these are a share group's; its name; generation (4); protocol type, protocol and leader, each 1
-/// byte and, after 1, a text; 1 byte whether members left; the time (8); 4 bytes of how many members. Each of them: id;
-/// static name as above; client id and address; session and rebalance timeouts (4 each); 4 bytes of how many
-/// strategies, each a name and bytes with their length (4); the assignment likewise.
+/// [`consumers`](super::consumers)), 4 whether a streams group does (see [`streams`](super::streams)), 8 whether these are a
+/// share group's; its name; generation (4); protocol type, protocol and leader, each 1 byte and, after 1, a text; 1 byte
+/// whether members left; the time (8); 4 bytes of how many members. Each of them: id; static name as above; client id and
+/// address; session and rebalance timeouts (4 each); 4 bytes of how many strategies, each a name and bytes with their
+/// length (4); the assignment likewise.
 #[derive(Clone, Debug)]
 pub(crate) struct Group {
     pub(crate) stored: Arc<StoredGroup>,
@@ -30,6 +34,8 @@ pub(crate) struct Group {
     pub(crate) consumers: Option<Arc<StoredConsumers>>,
     /// It is a share group.
     pub(crate) shared: bool,
+    /// What it is as a streams group; then `stored` has no members.
+    pub(crate) streams: Option<Arc<StoredStreams>>,
     /// It was removed; it is there until its last offset is gone.
     pub(crate) gone: bool,
     hash: u64,
@@ -39,27 +45,36 @@ impl Group {
     pub(super) fn new(stored: Arc<StoredGroup>) -> Group {
         let mut bytes = Vec::new();
         put_group(&mut bytes, &stored);
-        Group { stored, consumers: None, shared: false, gone: false, hash: hash(0, &bytes) }
+        Group { stored, consumers: None, shared: false, streams: None, gone: false, hash: hash(0, &bytes) }
     }
 
     pub(super) fn of_consumers(stored: Arc<StoredGroup>, consumers: Arc<StoredConsumers>, shared: bool) -> Group {
         let mut bytes = Vec::new();
         put_group(&mut bytes, &stored);
         put_consumers(&mut bytes, &consumers);
-        Group { stored, consumers: Some(consumers), shared, gone: false, hash: hash(0, &bytes) }
+        Group { stored, consumers: Some(consumers), shared, streams: None, gone: false, hash: hash(0, &bytes) }
+    }
+
+    pub(super) fn of_streams(stored: Arc<StoredGroup>, streams: Arc<StoredStreams>) -> Group {
+        let mut bytes = Vec::new();
+        put_group(&mut bytes, &stored);
+        put_streams(&mut bytes, &streams);
+        Group { stored, consumers: None, shared: false, streams: Some(streams), gone: false, hash: hash(0, &bytes) }
     }
 
     /// True where somebody is in it.
     pub(super) fn is_inhabited(&self) -> bool {
         let consumers = self.consumers.as_ref().is_some_and(|consumers| !consumers.members.is_empty());
-        consumers || !self.stored.members.is_empty()
+        let streams = self.streams.as_ref().is_some_and(|streams| !streams.members.is_empty());
+        consumers || streams || !self.stored.members.is_empty()
     }
 
     /// The first byte.
     fn bits(&self) -> u8 {
         let consumers = if self.consumers.is_some() { CONSUMERS } else { 0 };
         let shared = if self.shared { SHARED } else { 0 };
-        u8::from(self.gone) | consumers | shared
+        let streams = if self.streams.is_some() { STREAMS } else { 0 };
+        u8::from(self.gone) | consumers | shared | streams
     }
 }
 
@@ -73,12 +88,17 @@ impl Record for Group {
         if let Some(consumers) = &self.consumers {
             put_consumers(out, consumers);
         }
+        if let Some(streams) = &self.streams {
+            put_streams(out, streams);
+        }
     }
 
     fn read(bytes: &mut Cursor<'_>) -> Result<Group, Corrupt> {
         let bits = bytes.u8()?;
-        let is_known = bits & !(GONE | CONSUMERS | SHARED) == 0 && (bits & CONSUMERS != 0 || bits & SHARED == 0);
-        if !is_known {
+        let is_known = bits & !(GONE | CONSUMERS | STREAMS | SHARED) == 0;
+        // A share group has members as one of the consumer protocol has; a streams group has its own.
+        let agrees = (bits & CONSUMERS != 0 || bits & SHARED == 0) && (bits & CONSUMERS == 0 || bits & STREAMS == 0);
+        if !(is_known && agrees) {
             return Err(Corrupt::Value("a flag"));
         }
         let stored = take_group(bytes)?;
@@ -86,6 +106,13 @@ impl Record for Group {
             return Err(Corrupt::Value("a group that contradicts itself"));
         }
         let gone = bits & GONE != 0;
+        if bits & STREAMS != 0 {
+            let streams = take_streams(bytes)?;
+            if !streams.is_sound() || !stored.members.is_empty() {
+                return Err(Corrupt::Value("a group that contradicts itself"));
+            }
+            return Ok(Group { gone, ..Group::of_streams(Arc::new(stored), Arc::new(streams)) });
+        }
         if bits & CONSUMERS == 0 {
             return Ok(Group { gone, ..Group::new(Arc::new(stored)) });
         }

@@ -185,6 +185,8 @@ impl Groups {
             false => consumers.is_sound(),
         };
         assert!(consumers.all(|(group, all)| is_sound(group, all) && group.stored.members.is_empty()));
+        let mut streams = self.table.iter().filter_map(|(_, group)| Some((group, group.streams.as_ref()?)));
+        assert!(streams.all(|(group, streams)| streams.is_sound() && group.stored.members.is_empty()));
     }
 }
 

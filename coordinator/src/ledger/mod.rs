@@ -45,6 +45,7 @@ pub(crate) mod resources;
 mod retention;
 pub(crate) mod shares;
 pub(crate) mod shelf;
+mod streams;
 pub(crate) mod table;
 pub(crate) mod topics;
 pub(crate) mod windows;
@@ -217,6 +218,7 @@ impl Ledger {
             Command::RemoveShares { group, partitions } => {
                 Decision::SharesRemoved(self.remove_shares(group, partitions))
             }
+            Command::ChangeStreams(change) => Decision::StreamsChanged(self.change_streams(change)),
             Command::CommitOffsets(commit) => Decision::OffsetsCommitted(self.commit_offsets(commit)),
             Command::RemoveOffsets { group, partitions } => {
                 Decision::OffsetsRemoved(self.remove_offsets(group, partitions))

@@ -73,6 +73,8 @@ pub enum Decision {
     SharesChanged(Result<(), Refusal>),
     /// So many share partitions were forgotten.
     SharesRemoved(u64),
+    /// The group stands so now, or why not.
+    StreamsChanged(Result<(), Refusal>),
     /// The group is gone, or why not.
     GroupRemoved(Result<(), Refusal>),
     /// In the order of the offsets.

@@ -70,7 +70,9 @@ impl Leader {
         let shared = self.ledger.sharers(id).is_some();
         let group = match known {
             Some(group) => &**group,
-            None if classic || shared => return not_found(format!("Group {id} is not a consumer group.")),
+            None if classic || shared || self.ledger.streams(id).is_some() => {
+                return not_found(format!("Group {id} is not a consumer group."));
+            }
             None if request.member_epoch == 0 => &new,
             None => return not_found(format!("Consumer group {id} not found.")),
         };

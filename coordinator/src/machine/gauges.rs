@@ -6,7 +6,6 @@ use std::sync::Arc;
 use apus_core::ids::PartitionId;
 use apus_core::limits::GROUP_LAGS_MAX;
 
-use super::leader::Leader;
 use super::{Coordinator, Stage};
 use crate::journal::{Claim, Room};
 use crate::ledger::{Ledger, Pressure};
@@ -54,7 +53,7 @@ impl Coordinator {
             journal_bytes_max: self.config.journal.bytes_max,
             topics: ledger.topics().count() as u64,
             pressure: ledger.pressure(),
-            groups: groups(leader),
+            groups: leader.membership.groups.counts(&leader.membership.counts(ledger), ledger),
             lags: lags(ledger),
         })
     }
@@ -65,15 +64,6 @@ impl Coordinator {
         let Stage::Leads(leader) = &self.stage else { return false };
         leader.journal.room(0, None, Claim::Client) != Room::No
     }
-}
-
-fn groups(leader: &Leader) -> BTreeMap<&'static str, u64> {
-    let ledger = &leader.ledger;
-    let mut counts = leader.membership.consumers.counts(ledger);
-    for (state, count) in leader.membership.sharers.counts(ledger) {
-        *counts.entry(state).or_default() += count;
-    }
-    leader.membership.groups.counts(&counts, ledger)
 }
 
 fn lags(ledger: &Ledger) -> Vec<GroupLag> {

@@ -4,13 +4,13 @@
 //! waits for a segment whole, or is refused whole.
 
 use std::borrow::Cow;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use apus_core::api::{
-    DeleteGroupsRequest, DeleteGroupsResponse, DeletedGroup, DescribeGroupsResponse, HeartbeatResponse,
-    JoinGroupRequest, JoinGroupResponse, LeaveGroupRequest, LeaveGroupResponse, ListGroupsResponse, SyncGroupRequest,
-    SyncGroupResponse,
+    DeleteGroupsRequest, DeleteGroupsResponse, DeletedGroup, DescribeGroupsRequest, DescribeGroupsResponse,
+    HeartbeatResponse, JoinGroupRequest, JoinGroupResponse, LeaveGroupRequest, LeaveGroupResponse, ListGroupsResponse,
+    SyncGroupRequest, SyncGroupResponse,
 };
 use apus_core::config::Config;
 use apus_core::error::{Refusal, Refused};
@@ -27,8 +27,9 @@ use crate::command::{Command, StoredGroup};
 use crate::consumers::{self, Consumers, Protocol};
 use crate::groups::{Asker, Groups, Moment, Rules, TITLE_BYTES_MAX};
 use crate::journal::{Claim, Room};
-use crate::ledger::Decision;
+use crate::ledger::{Decision, Ledger};
 use crate::shares::{self, Shares};
+use crate::streams::{self, Streams};
 
 /// Groups whose timers one step looks at.
 const GROUPS_STEP_MAX: usize = 256;
@@ -48,6 +49,8 @@ pub(crate) struct Membership {
     pub(crate) shares: Shares,
     /// Locks that time out wait for room until then.
     pub(crate) shares_paused_until: Instant,
+    pub(crate) streams_rules: streams::Rules,
+    pub(crate) streams: Streams,
     /// Timers wait for room until then.
     paused_until: Instant,
 }
@@ -64,19 +67,30 @@ impl Membership {
             sharers: Consumers::default(),
             shares: Shares::default(),
             shares_paused_until: Instant(0),
+            streams_rules: streams::Rules::of(node),
+            streams: Streams::default(),
             paused_until: Instant(0),
         }
     }
 
     pub(crate) fn deadline(&self) -> Instant {
-        let deadline = self.groups.deadline().min(self.consumers.deadline()).min(self.sharers.deadline());
-        deadline.max(self.paused_until)
+        let newer = self.consumers.deadline().min(self.sharers.deadline()).min(self.streams.presence.deadline());
+        self.groups.deadline().min(newer).max(self.paused_until)
     }
 
     /// When locks of share groups time out, or somebody who waits for records is to be looked at.
     pub(crate) fn shares_deadline(&self) -> Instant {
         let (locks, waiting) = self.shares.deadlines();
         waiting.min(locks.max(self.shares_paused_until))
+    }
+
+    /// How many groups of the newer protocols stand where, of those with members.
+    pub(crate) fn counts(&self, ledger: &Ledger) -> BTreeMap<&'static str, u64> {
+        let mut counts = self.consumers.counts(ledger);
+        for (state, count) in self.sharers.counts(ledger).into_iter().chain(self.streams.counts(ledger)) {
+            *counts.entry(state).or_default() += count;
+        }
+        counts
     }
 }
 
@@ -94,6 +108,7 @@ impl Leader {
         self.membership.consumers = Consumers::load(Protocol::Consumer, &self.ledger, session_ms, turn.now);
         let session_ms = |id: &Arc<str>| self.share_rules(id).session_ms;
         self.membership.sharers = Consumers::load(Protocol::Share, &self.ledger, session_ms, turn.now);
+        self.membership.streams = Streams::load(&self.ledger, |id| self.streams_rules(id), turn.now);
     }
 
     /// Answers, now or later; hands the question back where it must wait for a segment.
@@ -137,6 +152,11 @@ impl Leader {
                 Some(response) => GroupAnswer::Beat(response),
                 None => return Some(Box::new(GroupAsk::Beat { request, client })),
             },
+            GroupAsk::StreamsBeat { request, client } => match self.streams_heartbeat(&request, &client, turn) {
+                Some(response) => GroupAnswer::StreamsBeat(response),
+                None => return Some(Box::new(GroupAsk::StreamsBeat { request, client })),
+            },
+            GroupAsk::DescribeStreams(request) => GroupAnswer::DescribeStreams(self.describe_streams(&request)),
             GroupAsk::DescribeConsumers(request) => GroupAnswer::DescribeConsumers(self.describe_consumers(&request)),
             GroupAsk::Leave(request) => GroupAnswer::Leave(self.leave_group(&request, turn)),
             GroupAsk::Heartbeat(request) => {
@@ -152,10 +172,7 @@ impl Leader {
                 let listed = self.membership.groups.list(&request.states, &request.types, &self.ledger);
                 GroupAnswer::List(ListGroupsResponse { result: Ok(listed) })
             }
-            GroupAsk::Describe(request) => GroupAnswer::Describe(DescribeGroupsResponse {
-                groups: once(&request.groups).map(|id| self.membership.groups.describe(id, &self.ledger)).collect(),
-                authorized_operations: request.authorized_operations,
-            }),
+            GroupAsk::Describe(request) => GroupAnswer::Describe(self.describe_groups(&request)),
             GroupAsk::Delete(request) => GroupAnswer::Delete(self.delete_groups(request, turn)),
             GroupAsk::Forget(request) => GroupAnswer::Forget(self.forget_offsets(&request, turn)),
             GroupAsk::Share(ask) => match self.ask_share(asker, ask, turn) {
@@ -166,6 +183,14 @@ impl Leader {
         };
         self.say_group(asker, answer, turn);
         None
+    }
+
+    fn describe_groups(&self, request: &DescribeGroupsRequest) -> DescribeGroupsResponse {
+        let groups = &self.membership.groups;
+        DescribeGroupsResponse {
+            groups: once(&request.groups).map(|id| groups.describe(id, &self.ledger)).collect(),
+            authorized_operations: request.authorized_operations,
+        }
     }
 
     /// Members leave, or an operator puts them out.
@@ -193,6 +218,8 @@ impl Leader {
             GroupAsk::Heartbeat(_)
             | GroupAsk::Beat { .. }
             | GroupAsk::DescribeConsumers(_)
+            | GroupAsk::StreamsBeat { .. }
+            | GroupAsk::DescribeStreams(_)
             | GroupAsk::Commit(_)
             | GroupAsk::Fetch(_)
             | GroupAsk::List(_)
@@ -244,6 +271,11 @@ impl Leader {
         DeleteGroupsResponse { groups }
     }
 
+    /// Members of the newer protocols that are due; false where none is.
+    fn expire_members(&mut self, turn: &mut Turn) -> Result<bool, Room> {
+        Ok(self.expire_consumers(turn)? || self.expire_sharers(turn)? || self.expire_streams(turn)?)
+    }
+
     /// Sessions that end, generations that are complete, members that did not ask for their assignment.
     pub(crate) fn advance_groups(&mut self, turn: &mut Turn) {
         for _ in 0..GROUPS_STEP_MAX {
@@ -255,9 +287,7 @@ impl Leader {
                 self.membership.paused_until = turn.now.after_ms(ROOM_PAUSE_MS);
                 return;
             }
-            let expired =
-                self.expire_consumers(turn).and_then(|any| if any { Ok(any) } else { self.expire_sharers(turn) });
-            match expired {
+            match self.expire_members(turn) {
                 Ok(true) => continue,
                 Ok(false) => {}
                 Err(_) => {

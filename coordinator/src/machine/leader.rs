@@ -387,6 +387,7 @@ impl Leader {
             self.membership.consumers.check(&self.ledger);
             self.membership.sharers.check(&self.ledger);
             self.membership.shares.check(&self.ledger);
+            self.membership.streams.check(&self.ledger);
         }
     }
 }

@@ -46,6 +46,7 @@ mod share_offsets;
 mod sharers;
 mod shares;
 mod strain;
+mod streams;
 mod takeover;
 pub mod tickets;
 mod topics;

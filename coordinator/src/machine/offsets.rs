@@ -20,6 +20,7 @@ use crate::consumers::leave::speaks;
 use crate::groups::Moment;
 use crate::journal::{Claim, Room};
 use crate::ledger::Decision;
+use crate::streams::leave;
 
 /// What became of one partition of a commit: decided, or the index of its entry in the command.
 type Decided = Result<usize, Refusal>;
@@ -41,6 +42,7 @@ impl Leader {
             _ if request.knows_epochs => known,
             _ => Err(Refusal::UnsupportedVersion),
         });
+        let speaks = speaks.or_else(|| self.streamer_commits(&request));
         let allowed = speaks.unwrap_or_else(|| self.membership.groups.commits(caller, &self.ledger, &moment));
         if let Err(refusal) = allowed {
             return Ok(Err(refusal));
@@ -131,11 +133,29 @@ impl Leader {
                 return Err(Refusal::GroupIdNotFound);
             }
             if let Some((member, epoch)) = wanted.member.as_ref().filter(|(id, epoch)| !id.is_empty() || *epoch >= 0) {
-                speaks(&wanted.group_id, member, *epoch, &self.ledger).unwrap_or(Ok(()))?;
+                let consumer = speaks(&wanted.group_id, member, *epoch, &self.ledger);
+                consumer.or_else(|| self.streamer_reads(&wanted.group_id, member, *epoch)).unwrap_or(Ok(()))?;
             }
             Ok(self.fetch_group_offsets(wanted))
         };
         request.groups.iter().map(fetch).collect()
+    }
+
+    /// Whether a member of a streams group may commit; nothing where there is no such group with members.
+    fn streamer_commits(&self, request: &CommitOffsets) -> Option<Result<(), Refusal>> {
+        let caller = &request.caller;
+        let group = self.ledger.streams(&caller.group_id).filter(|group| !group.members.is_empty())?;
+        let partitions = request.topics.iter().flat_map(|(id, partitions)| {
+            let name = self.topics.get(id).map_or("", |topic| &*topic.name);
+            partitions.iter().map(move |(index, _)| (name, *index))
+        });
+        Some(leave::speaks(group, &caller.member_id, caller.generation, partitions))
+    }
+
+    /// Whether a member of a streams group may read; nothing where there is no such group with members.
+    fn streamer_reads(&self, id: &str, member: &str, epoch: i32) -> Option<Result<(), Refusal>> {
+        let group = self.ledger.streams(id).filter(|group| !group.members.is_empty())?;
+        Some(leave::speaks(group, member, epoch, std::iter::empty()))
     }
 
     fn fetch_group_offsets(&self, wanted: &FetchGroupOffsets) -> Vec<OffsetsFetched> {

@@ -58,7 +58,7 @@ impl Leader {
         None
     }
 
-    fn plans(&self, request: &CreateTopicsRequest) -> Vec<Result<Plan, Refused>> {
+    pub(super) fn plans(&self, request: &CreateTopicsRequest) -> Vec<Result<Plan, Refused>> {
         let mut counts: BTreeMap<&str, u32> = BTreeMap::new();
         request.topics.iter().for_each(|topic| *counts.entry(&topic.name).or_default() += 1);
         let existing: BTreeMap<String, &Arc<str>> =
@@ -106,7 +106,7 @@ impl Leader {
         }
     }
 
-    fn create(&mut self, prepared: Prepared, changes: &mut Vec<CatalogChange>) -> Result<TopicId, Refused> {
+    pub(super) fn create(&mut self, prepared: Prepared, changes: &mut Vec<CatalogChange>) -> Result<TopicId, Refused> {
         let Decision::Created(created) = self.apply(prepared).1 else { unreachable!("a creation ends as one") };
         let created = created?;
         self.set_topic(&created, changes);
@@ -208,7 +208,7 @@ impl Leader {
 }
 
 /// The command of a topic that may be created.
-fn prepare(topic: &NewTopic, plan: Plan, turn: &mut Turn) -> Result<(Prepared, Plan), Refused> {
+pub(super) fn prepare(topic: &NewTopic, plan: Plan, turn: &mut Turn) -> Result<(Prepared, Plan), Refused> {
     let create = CreateTopic {
         id: Uuid::random(turn.rng.bits128()),
         name: Arc::clone(&topic.name),

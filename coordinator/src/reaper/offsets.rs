@@ -16,6 +16,7 @@ use crate::groups::expiry::Verdict;
 use crate::journal::Claim;
 use crate::ledger::GroupPosition;
 use crate::machine::leader::Leader;
+use crate::streams;
 
 /// Positions that one step looks at: each is one entry of a shelf. A command that removes all of them is small.
 pub const POSITIONS_STEP_MAX: usize = 4_096;
@@ -85,7 +86,9 @@ impl Leader {
         let state = self.membership.groups.state(&group.id);
         let rebalances = state.is_some_and(|state| !matches!(state, GroupState::Empty | GroupState::Stable));
         let consumers = self.ledger.consumers(&group.id).map(|consumers| subscribed(consumers, &self.ledger));
-        let verdict = consumers.map_or_else(|| Verdict::of(group, rebalances), Verdict::SinceCommit);
+        let streams = self.ledger.streams(&group.id).map(|streams| streams::subscribed(streams));
+        let subscribed = consumers.or(streams);
+        let verdict = subscribed.map_or_else(|| Verdict::of(group, rebalances), Verdict::SinceCommit);
         let mut positions = self.ledger.group_positions(&group.id, from);
         let looked_at: Vec<(PartitionId, GroupPosition)> = positions.by_ref().take(count_max).collect();
         let next = positions.next().map(|(partition, _)| partition);
@@ -103,7 +106,8 @@ impl Leader {
         let deserted = group.members.is_empty()
             && self.ledger.sharers(&group.id).is_none()
             && !self.membership.groups.is_live(&group.id)
-            && !self.membership.consumers.is_live(&group.id);
+            && !self.membership.consumers.is_live(&group.id)
+            && !self.membership.streams.is_live(&group.id);
         if next.is_none() && deserted && self.ledger.group_positions(&group.id, PartitionId(0)).next().is_none() {
             let _ = self.submit(Command::RemoveGroup { id: Arc::clone(&group.id) }, Claim::Upkeep, turn);
         }

@@ -266,7 +266,8 @@ pub const GROUP_TYPE: &str = "classic";
 pub struct ListGroupsRequest {
     /// Only these states, in any case of letters; all where empty.
     pub states: Vec<Arc<str>>,
-    /// Only these types ([`GROUP_TYPE`], [`CONSUMER_TYPE`](super::CONSUMER_TYPE)), in any case of letters; all where empty.
+    /// Only these types ([`GROUP_TYPE`], [`CONSUMER_TYPE`](super::CONSUMER_TYPE), [`STREAMS_TYPE`](super::STREAMS_TYPE)), in any case of
+    /// letters; all where empty.
     pub types: Vec<Arc<str>>,
 }
 
@@ -286,7 +287,7 @@ pub struct ListedGroup {
     pub protocol_type: Arc<str>,
     /// Where it stands, in Kafka's own text.
     pub state: &'static str,
-    /// [`GROUP_TYPE`] or [`CONSUMER_TYPE`](super::CONSUMER_TYPE).
+    /// [`GROUP_TYPE`], [`CONSUMER_TYPE`](super::CONSUMER_TYPE) or [`STREAMS_TYPE`](super::STREAMS_TYPE).
     pub group_type: &'static str,
 }
 

@@ -25,6 +25,7 @@ mod records;
 mod refusals;
 mod replicas;
 mod shares;
+mod streams;
 mod telemetry;
 mod topics;
 
@@ -46,6 +47,7 @@ pub use quotas::*;
 pub use records::*;
 pub use replicas::*;
 pub use shares::*;
+pub use streams::*;
 pub use telemetry::*;
 pub use topics::*;
 
@@ -102,6 +104,8 @@ pub enum Request {
     OffsetDelete(OffsetDeleteRequest),
     ConsumerGroupHeartbeat(ConsumerHeartbeatRequest),
     ConsumerGroupDescribe(ConsumerDescribeRequest),
+    StreamsGroupHeartbeat(Box<StreamsHeartbeatRequest>),
+    StreamsGroupDescribe(StreamsDescribeRequest),
     CreatePartitions(CreatePartitionsRequest),
     DescribeTopicPartitions(DescribeTopicPartitionsRequest),
     DeleteRecords(DeleteRecordsRequest),
@@ -137,6 +141,8 @@ pub enum Response {
     OffsetDelete(OffsetDeleteResponse),
     ConsumerGroupHeartbeat(ConsumerHeartbeatResponse),
     ConsumerGroupDescribe(ConsumerDescribeResponse),
+    StreamsGroupHeartbeat(StreamsHeartbeatResponse),
+    StreamsGroupDescribe(StreamsDescribeResponse),
     CreatePartitions(CreatePartitionsResponse),
     DescribeTopicPartitions(DescribeTopicPartitionsResponse),
     DeleteRecords(DeleteRecordsResponse),

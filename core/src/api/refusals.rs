@@ -52,6 +52,8 @@ impl Response {
             },
             Response::ConsumerGroupHeartbeat(answer) => explained([&answer.result].into_iter(), tell),
             Response::ConsumerGroupDescribe(answer) => explained(answer.groups.iter().map(|one| &one.result), tell),
+            Response::StreamsGroupHeartbeat(answer) => explained([&answer.result].into_iter(), tell),
+            Response::StreamsGroupDescribe(answer) => explained(answer.groups.iter().map(|one| &one.result), tell),
             Response::CreatePartitions(answer) => explained(answer.topics.iter().map(|(_, result)| result), tell),
             Response::DescribeTopicPartitions(answer) => {
                 answer.topics.iter().filter_map(|topic| topic.refusal).for_each(tell);

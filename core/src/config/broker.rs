@@ -8,6 +8,7 @@ use super::place::StorePlace;
 use super::problem::{Problem, Property};
 use super::settings::Settings;
 use super::share::ShareConfig;
+use super::streams::StreamsGroups;
 use crate::ids::BrokerId;
 use crate::limits;
 use crate::quota::Windows;
@@ -143,6 +144,8 @@ pub struct Config {
     pub group_consumer_assignors: Vec<String>,
     /// `group.share.*`: share groups.
     pub group_share: ShareConfig,
+    /// `group.streams.*`.
+    pub group_streams: StreamsGroups,
     /// `offset.metadata.max.bytes`: bytes that a client may keep beside an offset.
     pub offset_metadata_bytes_max: usize,
     /// `offsets.retention.minutes`, in milliseconds.
@@ -241,6 +244,7 @@ impl Config {
             group_consumer_members_max: settings.small("group.consumer.max.size"),
             group_consumer_assignors: settings.list("group.consumer.assignors").unwrap_or_default(),
             group_share: ShareConfig::of(&settings),
+            group_streams: StreamsGroups::of(&settings),
             offset_metadata_bytes_max: settings.small("offset.metadata.max.bytes"),
             offsets_retention_ms: settings.number("offsets.retention.minutes").saturating_mul(60_000),
             offsets_check_ms: settings.bytes("offsets.retention.check.interval.ms"),

@@ -364,6 +364,61 @@ const GROUPS: &[Key] = &[
     .preset("2000")
     .unit("records")
     .check(Check::Within(100, 10_000)),
+    Key::new("group.streams.session.timeout.ms", Kind::Int, "Silence after which a member of a streams group is out.")
+        .preset("45000")
+        .unit("ms")
+        .check(Check::AtLeast(1)),
+    Key::new("group.streams.heartbeat.interval.ms", Kind::Int, "How often members of streams groups are told to beat.")
+        .preset("5000")
+        .unit("ms")
+        .check(Check::AtLeast(1)),
+    Key::new("group.streams.max.size", Kind::Int, "Members of a streams group.")
+        .preset("2147483647")
+        .unit("members")
+        .check(Check::AtLeast(1)),
+    Key::new("group.streams.num.standby.replicas", Kind::Int, "Replicas of each state in other processes.")
+        .preset("0")
+        .unit("replicas")
+        .check(Check::Within(0, 2)),
+    Key::new(
+        "group.streams.initial.rebalance.delay.ms",
+        Kind::Int,
+        "An empty streams group waits so long for company of its first member.",
+    )
+    .preset("3000")
+    .unit("ms")
+    .check(Check::AtLeast(0)),
+    Key::new(
+        "group.streams.assignment.interval.ms",
+        Kind::Int,
+        "Tasks of a streams group are assigned this often at most.",
+    )
+    .preset("1000")
+    .unit("ms")
+    .check(Check::AtLeast(0)),
+    Key::new(
+        "group.streams.task.offset.interval.ms",
+        Kind::Int,
+        "How often members of streams groups are told to say how far their states came.",
+    )
+    .preset("60000")
+    .unit("ms")
+    .check(Check::AtLeast(1)),
+    Key::new(
+        "group.streams.acceptable.recovery.lag",
+        Kind::Long,
+        "How far a state may be behind to be as good as whole, as members of streams groups are told.",
+    )
+    .preset("10000")
+    .unit("records")
+    .check(Check::AtLeast(0)),
+    Key::new(
+        "group.streams.rack.aware.assignment.tags",
+        Kind::List,
+        "Tags that members of streams groups must have; whoever lacks one is told. Placement does not follow them.",
+    )
+    .preset("")
+    .low(),
     Key::new("offset.metadata.max.bytes", Kind::Int, "Bytes that a client may keep beside an offset that it commits.")
         .preset("4096")
         .unit("bytes")

@@ -25,6 +25,7 @@ mod properties;
 mod resources;
 mod settings;
 mod share;
+mod streams;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]
@@ -47,5 +48,6 @@ pub use properties::parse;
 pub use resources::{GroupBounds, ResourceKind, alter_resource, describe_resource, group_times};
 pub use settings::{Given, Rank, Setting, Settings};
 pub use share::ShareConfig;
+pub use streams::StreamsGroups;
 pub use topic::{Compression, TimestampType, TopicConfig};
 pub use value::{Check, Fault, Kind, Value};

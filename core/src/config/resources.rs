@@ -83,6 +83,40 @@ const GROUP_KEYS: &[Key] = &[
         .preset("45000")
         .unit("ms")
         .check(Check::Within(45_000, 60_000)),
+    Key::new("streams.acceptable.recovery.lag", Kind::Long, "How far a state may be behind to be as good as whole, as members are told.")
+        .preset("10000")
+        .unit("records")
+        .check(Check::AtLeast(0)),
+    Key::new("streams.assignment.interval.ms", Kind::Int, "Tasks of a streams group are assigned this often at most.")
+        .preset("1000")
+        .unit("ms")
+        .check(Check::Within(0, 15_000)),
+    Key::new("streams.heartbeat.interval.ms", Kind::Int, "How often members of a streams group say that they live.")
+        .preset("5000")
+        .unit("ms")
+        .check(Check::Within(5_000, 15_000)),
+    Key::new("streams.initial.rebalance.delay.ms", Kind::Int, "An empty streams group waits so long for company of its first member.")
+        .preset("3000")
+        .unit("ms")
+        .check(Check::AtLeast(0)),
+    Key::new("streams.num.standby.replicas", Kind::Int, "Replicas of each state in other processes.")
+        .preset("0")
+        .unit("replicas")
+        .check(Check::Within(0, 2)),
+    Key::new("streams.num.warmup.replicas", Kind::Int, "Without effect: no state is built up before a task moves, as in Kafka 4.4.")
+        .preset("2")
+        .unit("replicas")
+        .check(Check::Within(0, 20)),
+    Key::new("streams.rack.aware.assignment.tags", Kind::List, "Tags that members must have; whoever lacks one is told. Placement does not follow them.")
+        .preset(""),
+    Key::new("streams.session.timeout.ms", Kind::Int, "The silence after which a member of a streams group is put out.")
+        .preset("45000")
+        .unit("ms")
+        .check(Check::Within(45_000, 60_000)),
+    Key::new("streams.task.offset.interval.ms", Kind::Int, "How often members say how far their states came.")
+        .preset("60000")
+        .unit("ms")
+        .check(Check::AtLeast(15_000)),
 ];
 
 impl ResourceKind {
@@ -337,7 +371,16 @@ mod tests {
             told[..2],
             [
                 ("consumer.heartbeat.interval.ms", Some("5000"), ConfigSource::Default),
-                ("consumer.session.timeout.ms", Some("50000"), ConfigSource::Group)
+                ("consumer.session.timeout.ms", Some("50000"), ConfigSource::Group),
+                ("streams.acceptable.recovery.lag", Some("10000"), ConfigSource::Default),
+                ("streams.assignment.interval.ms", Some("1000"), ConfigSource::Default),
+                ("streams.heartbeat.interval.ms", Some("5000"), ConfigSource::Default),
+                ("streams.initial.rebalance.delay.ms", Some("3000"), ConfigSource::Default),
+                ("streams.num.standby.replicas", Some("0"), ConfigSource::Default),
+                ("streams.num.warmup.replicas", Some("2"), ConfigSource::Default),
+                ("streams.rack.aware.assignment.tags", Some(""), ConfigSource::Default),
+                ("streams.session.timeout.ms", Some("45000"), ConfigSource::Default),
+                ("streams.task.offset.interval.ms", Some("60000"), ConfigSource::Default),
             ]
         );
         assert_eq!(rows[1].synonyms.len(), 2);

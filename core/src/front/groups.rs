@@ -14,7 +14,8 @@ use super::shares::{check_key, no_records};
 use super::{Front, RequestId};
 use crate::api::{
     ConsumerHeartbeatRequest, Context, CoordinatorKind, FindCoordinatorRequest, FindCoordinatorResponse,
-    FoundCoordinator, GroupClient, JoinGroupRequest, JoinGroupResponse, Response, SyncGroupRequest, SyncGroupResponse,
+    FoundCoordinator, GroupClient, JoinGroupRequest, JoinGroupResponse, Response, StreamsHeartbeatRequest,
+    SyncGroupRequest, SyncGroupResponse,
 };
 use crate::error::{Refusal, Refused};
 use crate::group_message::{GroupAnswer, GroupAsk};
@@ -127,6 +128,17 @@ impl Front {
         self.ask_group(id, Waiting::Whole, GroupAsk::Beat { request: Box::new(request), client }, turn);
     }
 
+    pub(super) fn streams_heartbeat(
+        &mut self,
+        id: RequestId,
+        context: &Arc<Context>,
+        request: Box<StreamsHeartbeatRequest>,
+        turn: &mut Turn<'_>,
+    ) {
+        let client = GroupClient { id: Arc::clone(&context.client_id), host: Arc::clone(&context.host) };
+        self.ask_group(id, Waiting::Whole, GroupAsk::StreamsBeat { request, client }, turn);
+    }
+
     pub(super) fn sync_group(&mut self, id: RequestId, request: SyncGroupRequest, turn: &mut Turn<'_>) {
         let named = request.protocol_type.is_some() && request.protocol_name.is_some();
         if request.protocol_required && !named {
@@ -162,6 +174,8 @@ impl Front {
             }
             (GroupAnswer::Beat(response), Waiting::Whole) => Response::ConsumerGroupHeartbeat(response),
             (GroupAnswer::DescribeConsumers(response), Waiting::Whole) => Response::ConsumerGroupDescribe(response),
+            (GroupAnswer::StreamsBeat(response), Waiting::Whole) => Response::StreamsGroupHeartbeat(response),
+            (GroupAnswer::DescribeStreams(response), Waiting::Whole) => Response::StreamsGroupDescribe(response),
             (GroupAnswer::Forget(result), Waiting::Forget(forgetting)) => {
                 Response::OffsetDelete(forgetting.forgotten(result))
             }

@@ -181,6 +181,10 @@ impl Front {
             Request::ConsumerGroupDescribe(request) => {
                 self.ask_group(id, Waiting::Whole, GroupAsk::DescribeConsumers(request), turn);
             }
+            Request::StreamsGroupHeartbeat(request) => self.streams_heartbeat(id, context, request, turn),
+            Request::StreamsGroupDescribe(request) => {
+                self.ask_group(id, Waiting::Whole, GroupAsk::DescribeStreams(request), turn);
+            }
             Request::CreatePartitions(request) => self.create_partitions(id, request, turn),
             Request::DescribeTopicPartitions(request) => self.describe_topic_partitions(id, &request),
             Request::DeleteRecords(request) => self.delete_records(id, request, turn),

@@ -463,6 +463,7 @@ fn need_of(key: Option<ApiKey>, bytes: usize) -> Option<Need> {
     use ApiKey::{
         DescribeConfigs, DescribeGroups, DescribeLogDirs, DescribeProducers, DescribeShareGroupOffsets,
         DescribeTopicPartitions, Fetch, ListConfigResources, ListGroups, Metadata, OffsetFetch, Produce, ShareFetch,
+        StreamsGroupDescribe,
     };
     match key? {
         Produce => Some(Need::InFlight),
@@ -477,7 +478,8 @@ fn need_of(key: Option<ApiKey>, bytes: usize) -> Option<Need> {
         | DescribeProducers
         | DescribeShareGroupOffsets
         | ShareFetch
-        | ListConfigResources => Some(Need::Replies),
+        | ListConfigResources
+        | StreamsGroupDescribe => Some(Need::Replies),
         _ => (bytes > REQUEST_BYTES_SMALL).then_some(Need::Replies),
     }
 }

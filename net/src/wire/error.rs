@@ -122,5 +122,6 @@ numbers! {
     InvalidShareSessionEpoch = 123,
     InvalidRegularExpression = 128,
     RebootstrapRequired = 129,
+    StreamsInvalidTopology = 130,
     ShareSessionLimitReached = 133,
 }

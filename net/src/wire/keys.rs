@@ -8,7 +8,7 @@ use super::schema::{
     log_dirs, metadata, partitions, produce, producer_id,
     quorum::request as quorum_request,
     reassignments, replace_configs, share_acknowledge, share_describe, share_fetch, share_groups, share_offsets,
-    share_removal, telemetry, topics,
+    share_removal, streams_describe, streams_groups, telemetry, topics,
 };
 use super::versions::{Format, Versions};
 
@@ -81,6 +81,8 @@ served! {
     ShareGroupDescribe: share_describe::ShareGroupDescribeRequest "1" shown "1";
     ShareFetch: share_fetch::ShareFetchRequest "1-2" shown "1-2";
     ShareAcknowledge: share_acknowledge::ShareAcknowledgeRequest "1-2" shown "1-2";
+    StreamsGroupHeartbeat: streams_groups::StreamsGroupHeartbeatRequest "0-1" shown "0-1";
+    StreamsGroupDescribe: streams_describe::StreamsGroupDescribeRequest "0-1" shown "0-1";
     DescribeShareGroupOffsets: share_offsets::DescribeShareGroupOffsetsRequest "0-1" shown "0-1";
     AlterShareGroupOffsets: share_offsets::AlterShareGroupOffsetsRequest "0" shown "0";
     DeleteShareGroupOffsets: share_removal::DeleteShareGroupOffsetsRequest "0" shown "0";

@@ -43,6 +43,7 @@ mod quorum;
 mod replicas;
 mod share_fetch;
 mod share_groups;
+mod streams_groups;
 mod telemetry;
 mod topic;
 mod topics;

@@ -10,8 +10,8 @@ use super::schema::api_versions::ApiVersionsRequest;
 use super::schema::{Message, cluster, reassignments};
 use super::{
     alter_configs, client_quotas, configs, consumer_groups, delete_records, fetch, group_admin, group_offsets, groups,
-    logs, metadata, offsets, partitions, produce, producer_id, quorum, replicas, share_fetch, share_groups, telemetry,
-    topics,
+    logs, metadata, offsets, partitions, produce, producer_id, quorum, replicas, share_fetch, share_groups,
+    streams_groups, telemetry, topics,
 };
 
 /// What a frame asks for, and of whom.
@@ -67,6 +67,13 @@ fn decode_body<'a>(header: &RequestHeader<'_>, body: &'a [u8], frame: &Bytes) ->
         }
         ApiKey::ConsumerGroupDescribe => {
             Request::ConsumerGroupDescribe(consumer_groups::describe_request(&Message::read(body, version)?))
+        }
+        ApiKey::StreamsGroupHeartbeat => {
+            let request = streams_groups::heartbeat_request(Message::read(body, version)?, version);
+            Request::StreamsGroupHeartbeat(Box::new(request))
+        }
+        ApiKey::StreamsGroupDescribe => {
+            Request::StreamsGroupDescribe(streams_groups::describe_request(&Message::read(body, version)?))
         }
         ApiKey::CreateTopics => Request::CreateTopics(topics::create_request(Message::read(body, version)?)),
         ApiKey::DeleteTopics => Request::DeleteTopics(topics::delete_request(Message::read(body, version)?, version)),

@@ -8,8 +8,8 @@ use super::schema::{Kind, Message, Structure};
 use super::writer::{Frame, Writer};
 use super::{
     alter_configs, client_quotas, configs, consumer_groups, delete_records, fetch, group_admin, group_offsets, groups,
-    logs, metadata, offsets, partitions, produce, producer_id, quorum, replicas, share_fetch, share_groups, telemetry,
-    topics,
+    logs, metadata, offsets, partitions, produce, producer_id, quorum, replicas, share_fetch, share_groups,
+    streams_groups, telemetry, topics,
 };
 
 /// Bytes for an answer, or none.
@@ -89,6 +89,12 @@ pub fn encode_throttled(
         }
         Response::ConsumerGroupDescribe(answer) => {
             reply.write(ApiKey::ConsumerGroupDescribe, &consumer_groups::describe_response(answer));
+        }
+        Response::StreamsGroupHeartbeat(answer) => {
+            reply.write(ApiKey::StreamsGroupHeartbeat, &streams_groups::heartbeat_response(answer));
+        }
+        Response::StreamsGroupDescribe(answer) => {
+            reply.write(ApiKey::StreamsGroupDescribe, &streams_groups::describe_response(answer));
         }
         Response::DeleteRecords(answer) => reply.write(ApiKey::DeleteRecords, &delete_records::response(answer)),
         Response::CreatePartitions(answer) => {

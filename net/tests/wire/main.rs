@@ -14,4 +14,5 @@ mod operate;
 mod quotas;
 mod schema;
 mod shares;
+mod streams;
 mod telemetry;

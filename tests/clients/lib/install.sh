@@ -55,6 +55,7 @@ install_tools() { install_jars tools; }
 install_kafka() { install_jars kafka; }
 install_configs() { install_jars configs; }
 install_connect() { install_jars connect; }
+install_streams() { install_jars streams; }
 install_clients28() { install_jars clients28; }
 install_clients39() { install_jars clients39; }
 

@@ -25,7 +25,9 @@ use apus_net::wire::schema::producer_id::*;
 use apus_net::wire::schema::quorum::request as quorum;
 use apus_net::wire::schema::reassignments::*;
 use apus_net::wire::schema::topics::*;
-use apus_net::wire::schema::{describe_producers, replace_configs, telemetry};
+use apus_net::wire::schema::{
+    describe_producers, replace_configs, streams_describe, streams_groups as streams, telemetry,
+};
 use apus_net::wire::value::Records;
 use bytes::Bytes;
 
@@ -45,6 +47,7 @@ pub fn all() -> Vec<(&'static str, Vec<u8>)> {
         ("group-of-two", group_of_two()),
         ("simple-group", simple_group()),
         ("share-group", shares::share_group(write_some)),
+        ("streams-group", streams_group()),
         ("topics", topics()),
         ("configs", configs()),
         ("operate", operate()),
@@ -293,6 +296,62 @@ fn simple_group() -> Vec<u8> {
     script.ask(1, 2, &DeleteTopicsRequest { topic_names: vec!["t"], timeout_ms: 1_000, ..Default::default() });
     fetch_committed(&mut script, 1);
     script.ask(2, 2, &DeleteGroupsRequest { groups_names: vec!["g"] });
+    script.finish()
+}
+
+/// A member of a streams group beats; its epoch then.
+fn streams_beat(script: &mut Script, client: u8, member: &str, epoch: i32) -> i32 {
+    let internal = |name| streams::TopicInfo { name, ..Default::default() };
+    let split = streams::Subtopology {
+        subtopology_id: "0",
+        source_topics: vec!["t"],
+        repartition_sink_topics: vec!["r"],
+        ..Default::default()
+    };
+    let count = streams::Subtopology {
+        subtopology_id: "1",
+        repartition_source_topics: vec![internal("r")],
+        state_changelog_topics: vec![internal("c")],
+        ..Default::default()
+    };
+    let joins = epoch == 0;
+    let topology = streams::Topology { epoch: 0, subtopologies: vec![split, count] };
+    script.ask(
+        client,
+        1,
+        &streams::StreamsGroupHeartbeatRequest {
+            group_id: "s",
+            member_id: member,
+            member_epoch: epoch,
+            rebalance_timeout_ms: if joins { 5_000 } else { -1 },
+            topology: joins.then_some(topology),
+            active_tasks: joins.then(Vec::new),
+            standby_tasks: joins.then(Vec::new),
+            warmup_tasks: joins.then(Vec::new),
+            process_id: joins.then_some(member),
+            user_endpoint: joins.then_some(streams::Endpoint { host: "h", port: 1 }),
+            ..Default::default()
+        },
+    );
+    script.reply(|frame| response::<streams::StreamsGroupHeartbeatResponse<'_>>(frame, 1).member_epoch)
+}
+
+fn streams_group() -> Vec<u8> {
+    let mut script = Script::new();
+    create(&mut script, "t", 2, &[]);
+    let first = streams_beat(&mut script, 1, "a", 0);
+    streams_beat(&mut script, 2, "b", 0);
+    script.pass(4_000);
+    let first = streams_beat(&mut script, 1, "a", first);
+    let second = streams_beat(&mut script, 2, "b", 0);
+    script.pass(2_000);
+    streams_beat(&mut script, 1, "a", first);
+    streams_beat(&mut script, 2, "b", second);
+    let groups = streams_describe::StreamsGroupDescribeRequest { group_ids: vec!["s", "h"], ..Default::default() };
+    script.ask(3, 1, &groups);
+    streams_beat(&mut script, 1, "a", -1);
+    script.pass(60_000);
+    script.ask(3, 2, &DeleteGroupsRequest { groups_names: vec!["s"] });
     script.finish()
 }
 

@@ -13,8 +13,8 @@
 //! | 17 | 1 | [`CloseLivesV1`] | | 20 | 1 | [`GrowTopicV1`] |
 //! | 21 | 1 | [`ConfigureTopicV1`] | | 22 | 1 | [`ConfigureBrokerV1`] |
 //! | 40 | 1 | [`ConfigureResourceV1`] | | 41 | 1 | [`SetQuotasV1`] |
-//! | 50 | 1 | [`ChangeSharersV1`] | | | | |
-//! | 51 | 1 | [`ChangeSharesV1`] | | 52 | 1 | [`RemoveSharesV1`] |
+//! | 50 | 1 | [`ChangeSharersV1`] | | 51 | 1 | [`ChangeSharesV1`] |
+//! | 52 | 1 | [`RemoveSharesV1`] | | 60 | 1 | [`ChangeStreamsV1`] |
 //!
 //! A payload is an rkyv archive (little endian, 32-bit relative pointers, no alignment), its root at the end; fields
 //! stand in the order of their declaration.
@@ -34,6 +34,7 @@ mod life;
 mod quota;
 mod resource;
 mod shares;
+mod streams;
 mod topic;
 
 pub(super) use broker::ConfigureBrokerV1;
@@ -44,6 +45,7 @@ pub(super) use life::{BeginV1, CloseLivesV1, DigestV1, ExpireProducersV1, Reserv
 pub(super) use quota::SetQuotasV1;
 pub(super) use resource::ConfigureResourceV1;
 pub(super) use shares::{ChangeSharersV1, ChangeSharesV1, RemoveSharesV1};
+pub(super) use streams::ChangeStreamsV1;
 pub(super) use topic::{ConfigureTopicV1, CreateTopicV1, DeleteTopicV1, GrowTopicV1};
 
 /// A layout: its frame's type and version, and the way from and to the domain.

@@ -47,6 +47,8 @@ pub mod share_fetch;
 pub mod share_groups;
 pub mod share_offsets;
 pub mod share_removal;
+pub mod streams_describe;
+pub mod streams_groups;
 pub mod telemetry;
 pub mod topics;
 
@@ -190,4 +192,8 @@ pub const MESSAGES: &[Entry] = entries! {
     telemetry::GetTelemetrySubscriptionsResponse,
     telemetry::PushTelemetryRequest,
     telemetry::PushTelemetryResponse,
+    streams_groups::StreamsGroupHeartbeatRequest,
+    streams_groups::StreamsGroupHeartbeatResponse,
+    streams_describe::StreamsGroupDescribeRequest,
+    streams_describe::StreamsGroupDescribeResponse,
 };
