@@ -189,7 +189,9 @@ impl Plan {
         if self.kind == Kind::Groups {
             text.push_str(&format!(
                 "group.initial.rebalance.delay.ms=500\ngroup.consumer.session.timeout.ms={SESSION_MS}\n\
-                 group.consumer.heartbeat.interval.ms={BEAT_MS}\n"
+                 group.consumer.min.session.timeout.ms={SESSION_MS}\n\
+                 group.consumer.heartbeat.interval.ms={BEAT_MS}\n\
+                 group.consumer.min.heartbeat.interval.ms={BEAT_MS}\n"
             ));
         }
         let (properties, problems) = parse(&text);

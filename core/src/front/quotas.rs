@@ -206,7 +206,8 @@ mod tests {
         let count = |components: &[QuotaComponent], strict| told(components, strict).map(|found| found.len());
         assert_eq!((count(&[], false), count(&[], true)), (Ok(4), Ok(0)));
         let named = component("user", EXACT, Some("a"));
-        assert_eq!((count(&[named.clone()], false), count(&[named.clone()], true)), (Ok(2), Ok(1)));
+        let one = std::slice::from_ref(&named);
+        assert_eq!((count(one, false), count(one, true)), (Ok(2), Ok(1)));
         assert_eq!(told(&[component("user", DEFAULT, None)], false), Ok(vec![entity(Some("*"), None)]));
         assert_eq!(count(&[component("user", SPECIFIED, None)], true), Ok(2), "the default one as well");
         let both = [named, component("client-id", EXACT, Some("b"))];
