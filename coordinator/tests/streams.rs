@@ -211,14 +211,14 @@ fn an_application_waits_for_its_topics_and_gets_its_own() {
     let mut world = world(Durable::default(), &[]);
     let mut member = Member::new("a");
     member.beat(&mut world).expect("it joins");
-    // As in Kafka, a new group waits for company first; its members stay at epoch 0 meanwhile.
-    assert_eq!((member.epoch, member.runs.len()), (0, 0));
+    // As in Kafka, a new group waits for company first; its members are at epoch 1 meanwhile.
+    assert_eq!((member.epoch, member.runs.len()), (1, 0));
     let expected = [StreamsStatusKind::AssignmentDelayed, StreamsStatusKind::MissingSourceTopics];
     assert_eq!(member.statuses, expected);
     assert_eq!(describe(&mut world).expect("it is there").state, StreamsState::NotReady);
     world.pass(3_000);
     member.beat(&mut world).expect("a member");
-    assert_eq!((member.epoch, &member.statuses[..]), (1, &[StreamsStatusKind::MissingSourceTopics][..]));
+    assert_eq!((member.epoch, &member.statuses[..]), (2, &[StreamsStatusKind::MissingSourceTopics][..]));
     create(&mut world, "lines", 3);
     world.pass(2_000);
     let beat = member.beat(&mut world).expect("a member");

@@ -172,6 +172,10 @@ pub const CONSUMER_PARTITIONS_MAX: usize = 32_768;
 /// times, in 12 bytes: 576 KiB beside [`GROUP_MEMBERS_BYTES_MAX`], which its topology counts towards too.
 pub const STREAMS_TASKS_MAX: usize = 16_384;
 
+/// What all streams groups compute, those without members included: an application of a hundred topics says 10 KiB, so
+/// some thousand applications. A new one beyond is GROUP_MAX_SIZE_REACHED.
+pub const STREAMS_TOPOLOGY_BYTES_MAX: u64 = 64 * MIB;
+
 /// How far states of tasks came, as members of one streams group said last: 32 bytes each, 2 MiB. What is said beyond is
 /// not kept: it only ranks who gets a replica.
 pub const STREAMS_OFFSETS_MAX: usize = 65_536;

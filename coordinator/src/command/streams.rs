@@ -148,10 +148,12 @@ impl Tasks {
 }
 
 impl Default for StoredStreams {
+    /// A new group. As in Kafka it begins at epoch 1, so that whoever waits for others to come is a member already: it does
+    /// not say all of itself again.
     fn default() -> StoredStreams {
         StoredStreams {
-            epoch: 0,
-            target_epoch: 0,
+            epoch: 1,
+            target_epoch: 1,
             topics_hash: 0,
             ready_epoch: NOT_READY,
             standby_replicas: 0,

@@ -47,7 +47,7 @@ impl Ledger {
         };
         let group = Group::of_consumers(Arc::new(stored), Arc::new(after), shared);
         match number {
-            Some(number) => self.groups.table.update(lsn, number, |entry| *entry = group),
+            Some(number) => self.groups.replace(lsn, number, group),
             None if self.groups.table.count() >= limits::GROUPS_MAX => return Err(Refusal::CoordinatorNotAvailable),
             None => {
                 let number = self.groups.table.insert(lsn, group);

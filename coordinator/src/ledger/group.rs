@@ -10,8 +10,8 @@ use super::record::{Cursor, Record, hash, put_text};
 use super::streams::{put_streams, take_streams};
 use crate::command::Corrupt;
 use crate::command::StoredConsumers;
-use crate::command::StoredStreams;
 use crate::command::group::{StoredGroup, StoredMember};
+use crate::command::streams::{StoredStreams, topology_bytes};
 
 /// Bits of the first byte.
 const GONE: u8 = 1;
@@ -67,6 +67,12 @@ impl Group {
         let consumers = self.consumers.as_ref().is_some_and(|consumers| !consumers.members.is_empty());
         let streams = self.streams.as_ref().is_some_and(|streams| !streams.members.is_empty());
         consumers || streams || !self.stored.members.is_empty()
+    }
+
+    /// What a streams group's topology takes at most as a command.
+    pub(super) fn topology_bytes(&self) -> u64 {
+        let topology = self.streams.as_ref().and_then(|streams| streams.topology.as_ref());
+        topology.map_or(0, |topology| topology_bytes(topology))
     }
 
     /// The first byte.

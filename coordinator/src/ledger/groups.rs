@@ -36,6 +36,8 @@ pub(crate) struct Groups {
     by_partition: BTreeSet<(u32, u32)>,
     /// Bytes of what clients keep beside offsets. Derived.
     metadata_bytes: u64,
+    /// Bytes of what streams groups compute, whether they have members or not. Derived.
+    pub(super) topology_bytes: u64,
     /// Groups that are gone. Derived.
     debts: BTreeSet<u32>,
 }
@@ -47,6 +49,7 @@ impl Groups {
             by_name: BTreeMap::new(),
             by_partition: offsets.iter().map(|committed| (committed.partition, committed.group)).collect(),
             metadata_bytes: offsets.iter().map(Committed::metadata_bytes).sum(),
+            topology_bytes: 0,
             debts: BTreeSet::new(),
             table,
             offsets,
@@ -55,7 +58,10 @@ impl Groups {
         for (number, group) in groups.table.iter() {
             if group.gone {
                 groups.debts.insert(number);
-            } else if groups.by_name.insert(Arc::clone(&group.stored.id), number).is_some() {
+                continue;
+            }
+            groups.topology_bytes += group.topology_bytes();
+            if groups.by_name.insert(Arc::clone(&group.stored.id), number).is_some() {
                 return None;
             }
         }
@@ -76,13 +82,13 @@ impl Groups {
     }
 
     fn store(&mut self, lsn: Lsn, stored: &Arc<StoredGroup>, groups_max: u64) -> Result<u32, Refusal> {
-        if let Some(number) = self.by_name.get(&stored.id) {
+        if let Some(number) = self.by_name.get(&stored.id).copied() {
             // A share group is told apart before: its members are none of these.
-            if self.table.get(*number).is_some_and(|group| group.shared) {
+            if self.table.get(number).is_some_and(|group| group.shared) {
                 return Err(Refusal::InconsistentGroupProtocol);
             }
-            self.table.update(lsn, *number, |group| *group = Group::new(Arc::clone(stored)));
-            return Ok(*number);
+            self.replace(lsn, number, Group::new(Arc::clone(stored)));
+            return Ok(number);
         }
         if self.table.count() >= groups_max {
             return Err(Refusal::CoordinatorNotAvailable);
@@ -92,11 +98,20 @@ impl Groups {
         Ok(number)
     }
 
+    /// Another group in the place of one.
+    pub(super) fn replace(&mut self, lsn: Lsn, number: u32, group: Group) {
+        let before = self.table.get(number).expect("a name belongs to a group").topology_bytes();
+        self.topology_bytes = self.topology_bytes + group.topology_bytes() - before;
+        self.table.update(lsn, number, |entry| *entry = group);
+    }
+
     fn remove(&mut self, lsn: Lsn, id: &str) -> Result<(), Refusal> {
         let number = *self.by_name.get(id).ok_or(Refusal::GroupIdNotFound)?;
-        if self.table.get(number).expect("a name belongs to a group").is_inhabited() {
+        let group = self.table.get(number).expect("a name belongs to a group");
+        if group.is_inhabited() {
             return Err(Refusal::NonEmptyGroup);
         }
+        self.topology_bytes -= group.topology_bytes();
         self.by_name.remove(id);
         self.table.update(lsn, number, |group| group.gone = true);
         self.debts.insert(number);
@@ -178,6 +193,7 @@ impl Groups {
             .expect("groups contradict each other");
         assert!(rebuilt.by_name == self.by_name && rebuilt.debts == self.debts, "names of groups");
         assert!(rebuilt.by_partition == self.by_partition && rebuilt.metadata_bytes == self.metadata_bytes, "offsets");
+        assert!(rebuilt.topology_bytes == self.topology_bytes, "topologies");
         assert!(self.table.iter().all(|(_, group)| group.stored.is_sound()), "a group contradicts itself");
         let mut consumers = self.table.iter().filter_map(|(_, group)| Some((group, group.consumers.as_ref()?)));
         let is_sound = |group: &Group, consumers: &StoredConsumers| match group.shared {

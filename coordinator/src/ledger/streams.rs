@@ -48,14 +48,21 @@ impl Ledger {
         };
         let group = Group::of_streams(Arc::new(stored), Arc::new(after));
         match number {
-            Some(number) => self.groups.table.update(lsn, number, |entry| *entry = group),
+            Some(number) => self.groups.replace(lsn, number, group),
             None if self.groups.table.count() >= limits::GROUPS_MAX => return Err(Refusal::CoordinatorNotAvailable),
             None => {
+                self.groups.topology_bytes += group.topology_bytes();
                 let number = self.groups.table.insert(lsn, group);
                 self.groups.by_name.insert(Arc::clone(&change.group), number);
             }
         }
         Ok(())
+    }
+
+    /// Bytes of what all streams groups compute, at most as commands.
+    #[must_use]
+    pub fn topology_bytes(&self) -> u64 {
+        self.groups.topology_bytes
     }
 
     /// What a group is as a streams group, if it is one.

@@ -1,7 +1,6 @@
 //! Heartbeats of streams groups: decided by [`crate::streams`] of what is stored, journaled where they change it; and the
 //! topics that applications need are created.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use apus_core::api::{
@@ -20,11 +19,11 @@ use super::leader::Leader;
 use super::outbox::To;
 use super::topics::prepare;
 use crate::command::Command;
-use crate::command::streams::{ChangeStreams, StoredStreams};
+use crate::command::streams::{ChangeStreams, StoredStreams, topology_bytes};
 use crate::journal::{Claim, Room};
 use crate::ledger::Decision;
 use crate::streams::heartbeat::{Scene, Step, validate};
-use crate::streams::{Live, Rules, leave};
+use crate::streams::{Failures, Live, Rules, leave};
 
 impl Leader {
     /// The settings that a group goes by.
@@ -155,6 +154,11 @@ impl Leader {
         if self.ledger.group(&change.group).is_none() && self.ledger.groups_count() >= limits::GROUPS_MAX {
             return Err(Some(Refusal::CoordinatorNotAvailable.into()));
         }
+        let added = change.topology.as_ref().map_or(0, |topology| topology_bytes(topology));
+        if added > 0 && self.ledger.topology_bytes() + added > limits::STREAMS_TOPOLOGY_BYTES_MAX {
+            let message = "The topologies of all groups take too much.";
+            return Err(Some(Refused::new(Refusal::GroupMaxSizeReached, message)));
+        }
         // A classic group that nobody is in gives way.
         let _ = self.membership.groups.forget(&change.group, &self.ledger);
         match self.submit(Command::ChangeStreams(Arc::new(change)), claim, turn) {
@@ -167,11 +171,11 @@ impl Leader {
         }
     }
 
-    /// Creates what an application needs, as CreateTopics would; those that were not, and why.
-    fn create_internal_topics(&mut self, topics: Vec<NewTopic>, turn: &mut Turn) -> BTreeMap<Arc<str>, String> {
+    /// Creates what an application needs, as CreateTopics would; what could not be.
+    fn create_internal_topics(&mut self, topics: Vec<NewTopic>, turn: &mut Turn) -> Failures {
         let request = CreateTopicsRequest { topics, timeout_ms: 0, validate_only: false };
         let plans = self.plans(&request);
-        let (mut failures, mut changes) = (BTreeMap::new(), Vec::new());
+        let (mut failures, mut changes) = (Failures::default(), Vec::new());
         for (topic, plan) in request.topics.iter().zip(plans) {
             let created = plan.and_then(|plan| prepare(topic, plan, turn)).and_then(|(prepared, _)| {
                 match self.room_for([&prepared], Claim::Client) {
@@ -181,7 +185,7 @@ impl Leader {
                 }
             });
             if let Err(refused) = created {
-                failures.insert(Arc::clone(&topic.name), format!("{:?}: {}", refused.refusal, refused.message));
+                failures.add(&topic.name, &refused);
             }
         }
         if !changes.is_empty() {

@@ -24,6 +24,9 @@ use crate::command::consumers::AWAY;
 use crate::command::streams::{ChangeStreams, NOT_READY, StoredStreamer, StoredStreams, Task, Tasks, topology_bytes};
 use crate::ledger::Ledger;
 
+/// Topics of one application are created this often at most: each time costs a look at every name that there is.
+const CREATE_MS: u64 = 1_000;
+
 /// What a heartbeat comes to.
 #[derive(Debug)]
 pub(crate) struct Step {
@@ -167,6 +170,7 @@ impl Scene<'_> {
         let held = if waits { Held::of(&member.process_id, &others) } else { Held::default() };
         reconcile(&mut member, next.target_epoch, owned.as_ref(), &held);
         self.remember(&mut memory, &was, &member);
+        let missing = self.missing(&mut memory, &configured);
         statuses.extend(configured.problem.clone().map(|problem| memory.explained(problem)));
         statuses.extend(self.orders(&memory, &member));
         let shown = others.iter().map(|one| &***one).chain([&member]);
@@ -179,7 +183,7 @@ impl Scene<'_> {
             moved.push(Arc::new(member));
         }
         let change = next.change(group, &self.request.group_id, is_new.then_some(topology), left, moved);
-        Ok(Step { change, beat, revokes_ms, memory, said, missing: configured.missing.clone() })
+        Ok(Step { change, beat, revokes_ms, memory, said, missing })
     }
 
     /// Who speaks: as stored, or new; and who gives way to it.
@@ -205,6 +209,15 @@ impl Scene<'_> {
         if self.request.shutdown && memory.shutdown_by.is_none() {
             memory.shutdown_by = Some(Arc::clone(&self.request.member_id));
         }
+    }
+
+    /// Topics that are to be created now.
+    fn missing(&self, memory: &mut Memory, configured: &Configured) -> Vec<NewTopic> {
+        if configured.missing.is_empty() || self.now < memory.create_at {
+            return Vec::new();
+        }
+        memory.create_at = self.now.after_ms(CREATE_MS);
+        configured.missing.clone()
     }
 
     fn told(

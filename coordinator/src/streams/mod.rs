@@ -18,6 +18,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use apus_core::api::{DescribedStreams, StreamsState, StreamsStatus, StreamsStatusKind};
+use apus_core::error::Refused;
 use apus_core::limits;
 use apus_core::time::Instant;
 
@@ -60,19 +61,38 @@ pub(crate) struct Memory {
     endpoint_epoch: i32,
     /// Who asked for the end of the application.
     shutdown_by: Option<Arc<str>>,
-    /// Why topics of the application could not be created.
-    failures: Arc<BTreeMap<Arc<str>, String>>,
+    /// Before then topics of the application are not created again.
+    create_at: Instant,
+    /// Which could not be.
+    failures: Arc<Failures>,
+}
+
+/// Topics of an application that could not be created.
+#[derive(Debug, Default)]
+pub(crate) struct Failures {
+    /// The first ones, each with why.
+    told: Vec<String>,
+    count: usize,
+}
+
+impl Failures {
+    /// One more.
+    pub(crate) fn add(&mut self, topic: &str, refused: &Refused) {
+        self.count += 1;
+        if self.told.len() < FAILURES_TOLD_MAX {
+            self.told.push(format!("{topic} ({:?}: {})", refused.refusal, refused.message));
+        }
+    }
 }
 
 impl Memory {
     /// A status with what became of the topics that it says are missing.
     fn explained(&self, status: StreamsStatus) -> StreamsStatus {
-        if status.kind != StreamsStatusKind::MissingInternalTopics || self.failures.is_empty() {
+        if status.kind != StreamsStatusKind::MissingInternalTopics || self.failures.count == 0 {
             return status;
         }
-        let told = self.failures.iter().take(FAILURES_TOLD_MAX).map(|(name, why)| format!("{name} ({why})"));
-        let told = told.collect::<Vec<_>>().join(", ");
-        let more = self.failures.len().saturating_sub(FAILURES_TOLD_MAX);
+        let told = self.failures.told.join(", ");
+        let more = self.failures.count - self.failures.told.len();
         let more = if more > 0 { format!(" and {more} more") } else { String::new() };
         StreamsStatus { detail: Arc::from(format!("{}; Creation failed: {told}{more}.", status.detail)), ..status }
     }
@@ -163,8 +183,8 @@ impl Streams {
         }
     }
 
-    /// What became of the topics that were to be created: those that were not, and why.
-    pub(crate) fn created(&mut self, id: &str, failures: BTreeMap<Arc<str>, String>) {
+    /// What became of the topics that were to be created.
+    pub(crate) fn created(&mut self, id: &str, failures: Failures) {
         if let Some(live) = self.live.get_mut(id) {
             live.memory.failures = Arc::new(failures);
         }
