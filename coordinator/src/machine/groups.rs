@@ -9,8 +9,8 @@ use std::sync::Arc;
 
 use apus_core::api::{
     DeleteGroupsRequest, DeleteGroupsResponse, DeletedGroup, DescribeGroupsRequest, DescribeGroupsResponse,
-    HeartbeatResponse, JoinGroupRequest, JoinGroupResponse, LeaveGroupRequest, LeaveGroupResponse, ListGroupsResponse,
-    SyncGroupRequest, SyncGroupResponse,
+    GroupClient, HeartbeatResponse, JoinGroupRequest, JoinGroupResponse, LeaveGroupRequest, LeaveGroupResponse,
+    ListGroupsResponse, SyncGroupRequest, SyncGroupResponse,
 };
 use apus_core::config::Config;
 use apus_core::error::{Refusal, Refused};
@@ -131,15 +131,7 @@ impl Leader {
         }
         let rules = self.membership.rules;
         let answer = match *ask {
-            GroupAsk::Join { request, client } => {
-                let (group, member_id) = (Arc::clone(&request.group_id), Arc::clone(&request.member_id));
-                let mut moment = moment(rules, turn);
-                let begun = self.membership.groups.join(request, client, asker, &self.ledger, &mut moment);
-                let said = std::mem::take(&mut moment.said);
-                self.finish_step(&group, said, turn);
-                let Err(refusal) = begun else { return None };
-                GroupAnswer::Join(JoinGroupResponse { member_id, result: Err(refusal) })
-            }
+            GroupAsk::Join { request, client } => self.join_group(request, client, asker, turn)?,
             GroupAsk::Sync(request) => {
                 let mut moment = moment(rules, turn);
                 let begun = self.membership.groups.sync(&request, asker, &mut moment);
@@ -183,6 +175,23 @@ impl Leader {
         };
         self.say_group(asker, answer, turn);
         None
+    }
+
+    /// Begins a join; what refuses it is the answer, and nothing else yet.
+    fn join_group(
+        &mut self,
+        request: JoinGroupRequest,
+        client: GroupClient,
+        asker: Asker,
+        turn: &mut Turn,
+    ) -> Option<GroupAnswer> {
+        let (group, member_id) = (Arc::clone(&request.group_id), Arc::clone(&request.member_id));
+        let mut moment = moment(self.membership.rules, turn);
+        let begun = self.membership.groups.join(request, client, asker, &self.ledger, &mut moment);
+        let said = std::mem::take(&mut moment.said);
+        self.finish_step(&group, said, turn);
+        let refusal = begun.err()?;
+        Some(GroupAnswer::Join(JoinGroupResponse { member_id, result: Err(refusal) }))
     }
 
     fn describe_groups(&self, request: &DescribeGroupsRequest) -> DescribeGroupsResponse {

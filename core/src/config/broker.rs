@@ -205,8 +205,6 @@ impl Config {
             return Err(problems);
         }
         assert!(!listeners.is_empty());
-        let first = || listeners[0].name.clone();
-        let inter_broker = settings.text("inter.broker.listener.name");
         Ok(Config {
             node_id: BrokerId(settings.small("node.id")),
             rack: settings.text("broker.rack"),
@@ -214,7 +212,7 @@ impl Config {
             cores: settings.number_if_any("cores").map_or_else(|| cores(host.cpus), count),
             cores_pin: settings.answer("diskless.cores.pin"),
             store_threads: settings.number_if_any("diskless.store.threads").map_or(host.cpus.div_ceil(4), count),
-            inter_broker_listener: inter_broker.map_or_else(first, |name| name.to_ascii_uppercase()),
+            inter_broker_listener: inter_broker_listener(&settings, &listeners),
             listeners,
             http_listener,
             request_bytes_max: settings.small("socket.request.max.bytes"),
@@ -293,6 +291,12 @@ fn within((key, least, most): &Bounded, settings: &Settings, problems: &mut Vec<
 
 fn count(number: i64) -> usize {
     usize::try_from(number).expect("the table's range begins at 1")
+}
+
+/// By its own name, or the first one.
+fn inter_broker_listener(settings: &Settings, listeners: &[Listener]) -> String {
+    let named = settings.text("inter.broker.listener.name");
+    named.map_or_else(|| listeners[0].name.clone(), |name| name.to_ascii_uppercase())
 }
 
 fn http_listener(settings: &Settings, problems: &mut Vec<Problem>) -> Option<HttpListener> {

@@ -62,19 +62,10 @@ fn decode_body<'a>(header: &RequestHeader<'_>, body: &'a [u8], frame: &Bytes) ->
         ApiKey::ListGroups => Request::ListGroups(group_admin::list_request(&Message::read(body, version)?)),
         ApiKey::DeleteGroups => Request::DeleteGroups(group_admin::delete_request(&Message::read(body, version)?)),
         ApiKey::OffsetDelete => Request::OffsetDelete(group_offsets::delete_request(Message::read(body, version)?)),
-        ApiKey::ConsumerGroupHeartbeat => {
-            Request::ConsumerGroupHeartbeat(consumer_groups::heartbeat_request(Message::read(body, version)?, version))
-        }
-        ApiKey::ConsumerGroupDescribe => {
-            Request::ConsumerGroupDescribe(consumer_groups::describe_request(&Message::read(body, version)?))
-        }
-        ApiKey::StreamsGroupHeartbeat => {
-            let request = streams_groups::heartbeat_request(Message::read(body, version)?, version);
-            Request::StreamsGroupHeartbeat(Box::new(request))
-        }
-        ApiKey::StreamsGroupDescribe => {
-            Request::StreamsGroupDescribe(streams_groups::describe_request(&Message::read(body, version)?))
-        }
+        ApiKey::ConsumerGroupHeartbeat
+        | ApiKey::ConsumerGroupDescribe
+        | ApiKey::StreamsGroupHeartbeat
+        | ApiKey::StreamsGroupDescribe => decode_newer_group(header.key, version, body)?,
         ApiKey::CreateTopics => Request::CreateTopics(topics::create_request(Message::read(body, version)?)),
         ApiKey::DeleteTopics => Request::DeleteTopics(topics::delete_request(Message::read(body, version)?, version)),
         ApiKey::InitProducerId => Request::InitProducerId(producer_id::request(&Message::read(body, version)?)),
@@ -106,6 +97,26 @@ fn decode_body<'a>(header: &RequestHeader<'_>, body: &'a [u8], frame: &Bytes) ->
         | ApiKey::DeleteShareGroupOffsets => Request::Share(decode_share(header.key, version, body)?),
         key => Request::Admin(decode_admin(key, version, body)?),
     }))
+}
+
+/// Of groups that beat: those of the consumer protocol, and of Kafka Streams.
+fn decode_newer_group(key: ApiKey, version: i16, body: &[u8]) -> Result<Request, Malformed> {
+    Ok(match key {
+        ApiKey::ConsumerGroupHeartbeat => {
+            Request::ConsumerGroupHeartbeat(consumer_groups::heartbeat_request(Message::read(body, version)?, version))
+        }
+        ApiKey::ConsumerGroupDescribe => {
+            Request::ConsumerGroupDescribe(consumer_groups::describe_request(&Message::read(body, version)?))
+        }
+        ApiKey::StreamsGroupHeartbeat => {
+            let request = streams_groups::heartbeat_request(Message::read(body, version)?, version);
+            Request::StreamsGroupHeartbeat(Box::new(request))
+        }
+        ApiKey::StreamsGroupDescribe => {
+            Request::StreamsGroupDescribe(streams_groups::describe_request(&Message::read(body, version)?))
+        }
+        other => unreachable!("{other:?} is none of them"),
+    })
 }
 
 fn decode_share(key: ApiKey, version: i16, body: &[u8]) -> Result<ShareRequest, Malformed> {

@@ -84,18 +84,10 @@ pub fn encode_throttled(
         Response::ListGroups(answer) => reply.write(ApiKey::ListGroups, &group_admin::list_response(answer)),
         Response::DeleteGroups(answer) => reply.write(ApiKey::DeleteGroups, &group_admin::delete_response(answer)),
         Response::OffsetDelete(answer) => reply.write(ApiKey::OffsetDelete, &group_offsets::delete_response(answer)),
-        Response::ConsumerGroupHeartbeat(answer) => {
-            reply.write(ApiKey::ConsumerGroupHeartbeat, &consumer_groups::heartbeat_response(answer));
-        }
-        Response::ConsumerGroupDescribe(answer) => {
-            reply.write(ApiKey::ConsumerGroupDescribe, &consumer_groups::describe_response(answer));
-        }
-        Response::StreamsGroupHeartbeat(answer) => {
-            reply.write(ApiKey::StreamsGroupHeartbeat, &streams_groups::heartbeat_response(answer));
-        }
-        Response::StreamsGroupDescribe(answer) => {
-            reply.write(ApiKey::StreamsGroupDescribe, &streams_groups::describe_response(answer));
-        }
+        group @ (Response::ConsumerGroupHeartbeat(_)
+        | Response::ConsumerGroupDescribe(_)
+        | Response::StreamsGroupHeartbeat(_)
+        | Response::StreamsGroupDescribe(_)) => reply.newer_group(group),
         Response::DeleteRecords(answer) => reply.write(ApiKey::DeleteRecords, &delete_records::response(answer)),
         Response::CreatePartitions(answer) => {
             reply.write(ApiKey::CreatePartitions, &partitions::create_response(answer));
@@ -133,6 +125,25 @@ impl Reply<'_> {
             && let Some(at) = throttle_at(M::STRUCTURE, self.version)
         {
             self.writer.overwrite(body + at, &self.throttle_time_ms.to_be_bytes());
+        }
+    }
+
+    /// Of groups that beat: those of the consumer protocol, and of Kafka Streams.
+    fn newer_group(&mut self, response: &Response) {
+        match response {
+            Response::ConsumerGroupHeartbeat(answer) => {
+                self.write(ApiKey::ConsumerGroupHeartbeat, &consumer_groups::heartbeat_response(answer));
+            }
+            Response::ConsumerGroupDescribe(answer) => {
+                self.write(ApiKey::ConsumerGroupDescribe, &consumer_groups::describe_response(answer));
+            }
+            Response::StreamsGroupHeartbeat(answer) => {
+                self.write(ApiKey::StreamsGroupHeartbeat, &streams_groups::heartbeat_response(answer));
+            }
+            Response::StreamsGroupDescribe(answer) => {
+                self.write(ApiKey::StreamsGroupDescribe, &streams_groups::describe_response(answer));
+            }
+            other => unreachable!("{other:?} is none of them"),
         }
     }
 
