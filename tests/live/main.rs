@@ -9,6 +9,7 @@ mod broker;
 mod consumer;
 mod history;
 mod hostile;
+mod idle;
 mod kill;
 mod place;
 mod process;
