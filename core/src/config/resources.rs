@@ -374,8 +374,8 @@ mod tests {
                 ("consumer.session.timeout.ms", Some("50000"), ConfigSource::Group),
             ]
         );
-        assert!(told.iter().any(|row| *row == ("share.delivery.count.limit", Some("5"), ConfigSource::Default)));
-        assert!(told.iter().any(|row| *row == ("streams.num.standby.replicas", Some("0"), ConfigSource::Default)));
+        assert!(told.contains(&("share.delivery.count.limit", Some("5"), ConfigSource::Default)));
+        assert!(told.contains(&("streams.num.standby.replicas", Some("0"), ConfigSource::Default)));
         assert_eq!(rows[1].synonyms.len(), 2);
     }
 }
