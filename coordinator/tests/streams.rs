@@ -13,6 +13,7 @@ use apus_core::error::Refusal;
 use apus_core::group_message::{CommitOffsets, FetchGroupOffsets, FetchOffsets, ForgetOffsets, GroupAnswer, GroupAsk};
 use apus_core::ids::TopicId;
 use apus_core::message::{Answer, Ask};
+use apus_core::share_message::{ShareAnswer, ShareAsk};
 use world::{Durable, World, config, node};
 
 const GROUP: &str = "counting";
@@ -467,4 +468,38 @@ fn operators_see_streams_groups_by_their_own_name() {
     assert_eq!(describe(&mut world).expect("it is there").state, StreamsState::Empty);
     assert_eq!(delete(&mut world), Ok(()));
     assert_eq!(describe(&mut world).expect_err("it is gone"), Refusal::GroupIdNotFound);
+}
+
+/// A share group's member beats under the name that all groups here have.
+fn share(world: &mut World, epoch: i32) -> Result<ConsumerBeat, Refusal> {
+    let request = ShareHeartbeatRequest {
+        group_id: text(GROUP),
+        member_id: text("sharer"),
+        member_epoch: epoch,
+        rack_id: None,
+        topics: (epoch == 0).then(|| vec![text("lines")]),
+    };
+    let client = GroupClient { id: text("app"), host: text("/127.0.0.1") };
+    match ask(world, GroupAsk::Share(ShareAsk::Beat { request: Box::new(request), client })) {
+        GroupAnswer::Share(ShareAnswer::Beat(response)) => response.result.map_err(|refused| refused.refusal),
+        other => panic!("not a heartbeat: {other:?}"),
+    }
+}
+
+#[test]
+fn a_name_is_one_kinds_of_group_whether_somebody_is_in_it_or_not() {
+    let mut streams_first = world(Durable::default(), &AT_ONCE);
+    create(&mut streams_first, "lines", 2);
+    let mut streamer = Member::new("x");
+    streamer.beat(&mut streams_first).expect("it joins");
+    assert_eq!(share(&mut streams_first, 0).expect_err("a streams group"), Refusal::GroupIdNotFound);
+    streamer.leave(&mut streams_first, -1).expect("a member");
+    assert_eq!(share(&mut streams_first, 0).expect_err("still one"), Refusal::GroupIdNotFound);
+
+    let mut share_first = world(Durable::default(), &AT_ONCE);
+    create(&mut share_first, "lines", 2);
+    share(&mut share_first, 0).expect("it joins");
+    assert_eq!(Member::new("x").beat(&mut share_first).expect_err("a share group"), Refusal::GroupIdNotFound);
+    share(&mut share_first, -1).expect("a member");
+    assert_eq!(Member::new("x").beat(&mut share_first).expect_err("still one"), Refusal::GroupIdNotFound);
 }

@@ -90,18 +90,13 @@ pub(super) fn counts(
 pub(super) fn describe(live: Option<&Group>, id: &Arc<str>, ledger: &Ledger) -> DescribedGroup {
     let result = match (live, ledger.group(id)) {
         (Some(group), _) => Ok(describe_live(group)),
-        (None, Some(_)) if is_newer(id, ledger) => {
+        (None, Some(_)) if ledger.newer_kind(id).is_some() => {
             Err(Refused::new(Refusal::GroupIdNotFound, format!("Group {id} is not a classic group.")))
         }
         (None, Some(stored)) => Ok(describe_empty(stored)),
         (None, None) => Err(Refused::new(Refusal::GroupIdNotFound, format!("Group {id} not found."))),
     };
     DescribedGroup { group_id: Arc::clone(id), result }
-}
-
-/// Members of the newer protocols have, or had last, this group.
-fn is_newer(id: &str, ledger: &Ledger) -> bool {
-    ledger.consumers(id).or_else(|| ledger.sharers(id)).is_some() || ledger.streams(id).is_some()
 }
 
 /// Strategy, subscriptions and assignments are shown of a stable group only.

@@ -14,7 +14,7 @@ use apus_core::ids::PartitionId;
 use apus_core::limits;
 
 use super::Ledger;
-use super::group::{Group, put_option, take_option};
+use super::group::{Group, NewerKind, put_option, take_option};
 use super::record::{Cursor, put_text};
 use crate::command::consumers::{ChangeConsumers, StoredConsumer, StoredConsumers};
 use crate::command::{Corrupt, StoredGroup};
@@ -55,6 +55,14 @@ impl Ledger {
             }
         }
         Ok(())
+    }
+
+    /// What a group is that is no classic one. A name is one kind's as long as the group is there, also while nobody is in
+    /// it; only a classic group gives way.
+    #[must_use]
+    pub fn newer_kind(&self, id: &str) -> Option<NewerKind> {
+        let number = *self.groups.by_name.get(id)?;
+        self.groups.table.get(number)?.newer_kind()
     }
 
     /// What a group is as one of the consumer protocol, if it is one.

@@ -41,6 +41,17 @@ pub(crate) struct Group {
     hash: u64,
 }
 
+/// Groups whose members beat, by protocol.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NewerKind {
+    /// The consumer protocol (KIP-848).
+    Consumer,
+    /// Share groups (KIP-932).
+    Share,
+    /// Kafka Streams (KIP-1071).
+    Streams,
+}
+
 impl Group {
     pub(super) fn new(stored: Arc<StoredGroup>) -> Group {
         let mut bytes = Vec::new();
@@ -60,6 +71,15 @@ impl Group {
         put_group(&mut bytes, &stored);
         put_streams(&mut bytes, &streams);
         Group { stored, consumers: None, shared: false, streams: Some(streams), gone: false, hash: hash(0, &bytes) }
+    }
+
+    /// What it is where it is no classic one.
+    pub(super) fn newer_kind(&self) -> Option<NewerKind> {
+        match (&self.consumers, &self.streams) {
+            (Some(_), _) => Some(if self.shared { NewerKind::Share } else { NewerKind::Consumer }),
+            (None, Some(_)) => Some(NewerKind::Streams),
+            (None, None) => None,
+        }
     }
 
     /// True where somebody is in it.

@@ -50,6 +50,7 @@ pub(crate) mod table;
 pub(crate) mod topics;
 pub(crate) mod windows;
 
+pub use group::NewerKind;
 pub use group_offset::GroupPosition;
 pub use outcome::{Accepted, Answer, Decision, Known, Outcome, Pressure};
 pub use quotas::QuotaRecord;

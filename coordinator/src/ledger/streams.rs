@@ -35,6 +35,8 @@ impl Ledger {
         let known = number.and_then(|number| self.groups.table.get(number));
         if known.is_some_and(|group| group.is_inhabited() && group.streams.is_none()) {
             return Err(Refusal::NonEmptyGroup);
+        } else if known.is_some_and(|group| group.shared) {
+            return Err(Refusal::InconsistentGroupProtocol);
         }
         let before = known.and_then(|group| group.streams.clone()).unwrap_or_default();
         let after = before.changed(change);

@@ -67,10 +67,9 @@ impl Leader {
         let classic = self.membership.groups.state(id).is_some_and(|state| state != GroupState::Empty);
         let known = self.ledger.consumers(id).filter(|_| !classic);
         let new = StoredConsumers::default();
-        let shared = self.ledger.sharers(id).is_some();
         let group = match known {
             Some(group) => &**group,
-            None if classic || shared || self.ledger.streams(id).is_some() => {
+            None if classic || self.ledger.newer_kind(id).is_some() => {
                 return not_found(format!("Group {id} is not a consumer group."));
             }
             None if request.member_epoch == 0 => &new,

@@ -134,7 +134,7 @@ impl Leader {
         let id = &request.group_id;
         let not_found = |message| Err(Refused::new(Refusal::GroupIdNotFound, message));
         let classic = self.membership.groups.state(id).is_some_and(|state| state != GroupState::Empty);
-        let other = classic || self.ledger.consumers(id).is_some();
+        let other = classic || self.ledger.newer_kind(id).is_some();
         let new = StoredConsumers::default();
         let group = match self.ledger.sharers(id) {
             Some(group) => &**group,

@@ -21,7 +21,7 @@ use super::topics::prepare;
 use crate::command::Command;
 use crate::command::streams::{ChangeStreams, StoredStreams, topology_bytes};
 use crate::journal::{Claim, Room};
-use crate::ledger::Decision;
+use crate::ledger::{Decision, NewerKind};
 use crate::streams::heartbeat::{Scene, Step, validate};
 use crate::streams::{Failures, Live, Rules, leave};
 
@@ -109,7 +109,7 @@ impl Leader {
     /// Where the name is that of another kind of group.
     fn streams_group(&self, id: &Arc<str>) -> Result<Option<&Arc<StoredStreams>>, Refused> {
         let classic = self.membership.groups.state(id).is_some_and(|state| state != GroupState::Empty);
-        if classic || self.ledger.consumers(id).is_some() {
+        if classic || self.ledger.newer_kind(id).is_some_and(|kind| kind != NewerKind::Streams) {
             return Err(not_found(format!("Group {id} is not a streams group.")));
         }
         Ok(self.ledger.streams(id))
