@@ -15,8 +15,8 @@ use apus_coordinator::command::{Command, CreateTopic, Envelope, TopicKind};
 use apus_coordinator::ledger::{Decision, Ledger};
 use apus_core::error::Refusal;
 use apus_core::ids::{BrokerId, Incarnation, Lsn, PartitionId, Uuid};
-use golden_commands::{File, break_commands, command_is_read, ledger_is_read, of_command, of_ledger};
-use golden_samples::{Samples, apply, enveloped};
+use golden_commands::{File, break_commands, ledger_is_read, of_ledger};
+use golden_samples::{Samples, are_read, enveloped, files_of, ledger_of};
 
 const ORDERS: Uuid = Uuid([7; 16]);
 
@@ -60,14 +60,14 @@ fn broker_samples() -> Samples {
     enveloped(commands, 1_700_000_001_000)
 }
 
+/// One after the other.
+fn all_samples() -> Samples {
+    samples().into_iter().chain(broker_samples()).collect()
+}
+
 /// A state without settings of brokers, and one with them.
 fn ledgers() -> [(&'static str, Ledger); 2] {
-    let mut ledger = Ledger::new();
-    let mut behind = |samples| {
-        apply(&mut ledger, samples);
-        ledger.clone()
-    };
-    [("snapshot-grown-v1", behind(samples())), ("snapshot-brokers-v1", behind(broker_samples()))]
+    [("snapshot-grown-v1", ledger_of(samples())), ("snapshot-brokers-v1", ledger_of(all_samples()))]
 }
 
 fn ledger() -> Ledger {
@@ -77,10 +77,8 @@ fn ledger() -> Ledger {
 
 /// Every golden file's name and what this binary writes for it.
 fn files() -> Vec<File> {
-    let named = samples().into_iter().chain(broker_samples()).filter_map(|(name, envelope)| Some((name?, envelope)));
-    let commands = named.map(|(name, envelope)| of_command(name, &envelope));
     let snapshots = ledgers().into_iter().flat_map(|(kind, ledger)| of_ledger(kind, &ledger));
-    commands.chain(snapshots).collect()
+    files_of(all_samples()).chain(snapshots).collect()
 }
 
 #[test]
@@ -90,11 +88,7 @@ fn what_is_written_is_what_was_written() {
 
 #[test]
 fn what_was_written_is_readable() {
-    for (name, envelope) in samples().into_iter().chain(broker_samples()) {
-        if let Some(name) = name {
-            command_is_read(name, envelope);
-        }
-    }
+    are_read(all_samples());
     for (kind, ledger) in ledgers() {
         is_as_written(&ledger_is_read(kind, &ledger));
     }

@@ -13,8 +13,8 @@ use apus_coordinator::ledger::{Decision, Ledger};
 use apus_core::api::GroupClient;
 use apus_core::error::Refusal;
 use apus_core::ids::{Incarnation, Lsn, PartitionId, Uuid};
-use golden_commands::{File, break_commands, command_is_read, ledger_is_read, of_command, of_ledger};
-use golden_samples::{Samples, apply, enveloped};
+use golden_commands::{File, break_commands, ledger_is_read, of_ledger};
+use golden_samples::{Samples, are_read, enveloped, files_of, ledger_of};
 
 fn member(id: &str, assigned: &[u32], revoking: &[u32], target: &[u32]) -> Arc<StoredConsumer> {
     let list = |list: &[u32]| list.iter().copied().map(PartitionId).collect();
@@ -66,17 +66,11 @@ fn samples() -> Samples {
 }
 
 fn ledger() -> Ledger {
-    let mut ledger = Ledger::new();
-    apply(&mut ledger, samples());
-    ledger
+    ledger_of(samples())
 }
 
 fn files() -> Vec<File> {
-    let named = samples().into_iter().filter_map(|(name, envelope)| Some((name?, envelope)));
-    named
-        .map(|(name, envelope)| of_command(name, &envelope))
-        .chain(of_ledger("snapshot-consumers-v1", &ledger()))
-        .collect()
+    files_of(samples()).chain(of_ledger("snapshot-consumers-v1", &ledger())).collect()
 }
 
 #[test]
@@ -86,11 +80,7 @@ fn what_is_written_is_what_was_written() {
 
 #[test]
 fn what_was_written_is_readable() {
-    for (name, envelope) in samples() {
-        if let Some(name) = name {
-            command_is_read(name, envelope);
-        }
-    }
+    are_read(samples());
     let restored = ledger_is_read("snapshot-consumers-v1", &ledger());
     assert_eq!(restored.consumers("billing"), ledger().consumers("billing"));
     assert_eq!(restored.consumers("billing").expect("it was stored").members.len(), 2);

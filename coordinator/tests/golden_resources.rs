@@ -14,8 +14,8 @@ use apus_coordinator::command::{Command, Envelope};
 use apus_coordinator::ledger::{Decision, Ledger};
 use apus_core::config::ResourceKind;
 use apus_core::ids::{Incarnation, Lsn};
-use golden_commands::{File, break_commands, command_is_read, ledger_is_read, of_command, of_ledger};
-use golden_samples::{Samples, apply, enveloped};
+use golden_commands::{File, break_commands, ledger_is_read, of_ledger};
+use golden_samples::{Samples, are_read, enveloped, files_of, ledger_of};
 
 fn configure(kind: ResourceKind, name: &str, configs: &[(&str, &str)]) -> Command {
     let configs = configs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
@@ -34,15 +34,12 @@ fn samples() -> Samples {
 }
 
 fn ledger() -> Ledger {
-    let mut ledger = Ledger::new();
-    apply(&mut ledger, samples());
-    ledger
+    ledger_of(samples())
 }
 
 /// Every golden file's name and what this binary writes for it.
 fn files() -> Vec<File> {
-    let named = samples().into_iter().filter_map(|(name, envelope)| Some(of_command(name?, &envelope)));
-    named.chain(of_ledger("snapshot-resources-v1", &ledger())).collect()
+    files_of(samples()).chain(of_ledger("snapshot-resources-v1", &ledger())).collect()
 }
 
 #[test]
@@ -52,11 +49,7 @@ fn what_is_written_is_what_was_written() {
 
 #[test]
 fn what_was_written_is_readable() {
-    for (name, envelope) in samples() {
-        if let Some(name) = name {
-            command_is_read(name, envelope);
-        }
-    }
+    are_read(samples());
     let restored = ledger_is_read("snapshot-resources-v1", &ledger());
     let configs = restored.resource_configs(ResourceKind::Group, &"watchers".into());
     assert_eq!(configs.into_values().collect::<Vec<_>>(), ["50000"]);

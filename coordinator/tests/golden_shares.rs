@@ -13,8 +13,8 @@ use apus_coordinator::command::{ChangeConsumers, Command, CreateTopic, StoredCon
 use apus_coordinator::ledger::Ledger;
 use apus_core::api::GroupClient;
 use apus_core::ids::{Incarnation, Lsn, PartitionId, Uuid};
-use golden_commands::{File, break_commands, command_is_read, ledger_is_read, of_command, of_ledger};
-use golden_samples::{Samples, apply, enveloped};
+use golden_commands::{File, break_commands, ledger_is_read, of_ledger};
+use golden_samples::{Samples, are_read, enveloped, files_of, ledger_of};
 
 fn member(id: &str, partitions: &[u32]) -> Arc<StoredConsumer> {
     let partitions: Vec<PartitionId> = partitions.iter().copied().map(PartitionId).collect();
@@ -78,17 +78,11 @@ fn samples() -> Samples {
 }
 
 fn ledger() -> Ledger {
-    let mut ledger = Ledger::new();
-    apply(&mut ledger, samples());
-    ledger
+    ledger_of(samples())
 }
 
 fn files() -> Vec<File> {
-    let named = samples().into_iter().filter_map(|(name, envelope)| Some((name?, envelope)));
-    named
-        .map(|(name, envelope)| of_command(name, &envelope))
-        .chain(of_ledger("snapshot-shares-v1", &ledger()))
-        .collect()
+    files_of(samples()).chain(of_ledger("snapshot-shares-v1", &ledger())).collect()
 }
 
 #[test]
@@ -98,11 +92,7 @@ fn what_is_written_is_what_was_written() {
 
 #[test]
 fn what_was_written_is_readable() {
-    for (name, envelope) in samples() {
-        if let Some(name) = name {
-            command_is_read(name, envelope);
-        }
-    }
+    are_read(samples());
     let restored = ledger_is_read("snapshot-shares-v1", &ledger());
     assert_eq!(restored.sharers("billing"), ledger().sharers("billing"));
     assert!(restored.consumers("billing").is_none());

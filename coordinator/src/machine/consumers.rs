@@ -8,7 +8,6 @@ use apus_core::api::{
 };
 use apus_core::error::{Refusal, Refused};
 use apus_core::ids::Uuid;
-use apus_core::limits;
 use apus_core::turn::Turn;
 
 use super::groups::once;
@@ -18,7 +17,6 @@ use crate::command::consumers::{ChangeConsumers, StoredConsumers};
 use crate::consumers::heartbeat::{Scene, Step, validate};
 use crate::consumers::{describe, leave};
 use crate::journal::{Claim, Room};
-use crate::ledger::Decision;
 
 impl Leader {
     /// Answers a heartbeat; nothing where it must wait for a segment.
@@ -99,22 +97,9 @@ impl Leader {
         claim: Claim,
         turn: &mut Turn,
     ) -> Result<(), Option<Refused>> {
-        if change.bytes() > limits::COMMAND_BYTES_MAX {
-            return Err(Some(Refusal::GroupMaxSizeReached.into()));
-        }
-        if self.ledger.group(&change.group).is_none() && self.ledger.groups_count() >= limits::GROUPS_MAX {
-            return Err(Some(Refusal::CoordinatorNotAvailable.into()));
-        }
-        // A classic group that nobody is in gives way.
-        let _ = self.membership.groups.forget(&change.group, &self.ledger);
-        match self.submit(Command::ChangeConsumers(Arc::new(change)), claim, turn) {
-            Ok((_, outcome)) => {
-                assert!(outcome.decision == Decision::ConsumersChanged(Ok(())), "a change that contradicts the group");
-                Ok(())
-            }
-            Err(Room::No) => Err(Some(Refusal::CoordinatorNotAvailable.into())),
-            Err(_) => Err(None),
-        }
+        self.may_change(&change.group, change.bytes())?;
+        let group = Arc::clone(&change.group);
+        self.journal_change(&group, Command::ChangeConsumers(Arc::new(change)), claim, turn)
     }
 
     /// An operator puts members out of a group of the consumer protocol.

@@ -16,6 +16,7 @@ use apus_core::config::Config;
 use apus_core::error::{Refusal, Refused};
 use apus_core::group_message::{ForgetOffsets, GroupAnswer, GroupAsk};
 use apus_core::ids::{CoreId, Ticket};
+use apus_core::limits;
 use apus_core::message::Answer;
 use apus_core::time::Instant;
 use apus_core::turn::Turn;
@@ -278,6 +279,45 @@ impl Leader {
             groups.push(DeletedGroup { group_id, result });
         }
         DeleteGroupsResponse { groups }
+    }
+
+    /// Whether a change of a group whose members beat may be journaled, by its size and by how many groups there are.
+    ///
+    /// # Errors
+    /// Why not.
+    pub(super) fn may_change(&self, group: &str, bytes: u64) -> Result<(), Refused> {
+        if bytes > limits::COMMAND_BYTES_MAX {
+            return Err(Refusal::GroupMaxSizeReached.into());
+        }
+        if self.ledger.group(group).is_none() && self.ledger.groups_count() >= limits::GROUPS_MAX {
+            return Err(Refusal::CoordinatorNotAvailable.into());
+        }
+        Ok(())
+    }
+
+    /// Journals such a change.
+    ///
+    /// # Errors
+    /// Why it was refused, or nothing where it has to wait for a segment.
+    pub(super) fn journal_change(
+        &mut self,
+        group: &Arc<str>,
+        change: Command,
+        claim: Claim,
+        turn: &mut Turn,
+    ) -> Result<(), Option<Refused>> {
+        // A classic group that nobody is in gives way.
+        let _ = self.membership.groups.forget(group, &self.ledger);
+        match self.submit(change, claim, turn) {
+            Ok((_, outcome)) => {
+                let agreed =
+                    matches!(outcome.decision, Decision::ConsumersChanged(Ok(())) | Decision::StreamsChanged(Ok(())));
+                assert!(agreed, "a change that contradicts the group");
+                Ok(())
+            }
+            Err(Room::No) => Err(Some(Refusal::CoordinatorNotAvailable.into())),
+            Err(_) => Err(None),
+        }
     }
 
     /// Members of the newer protocols that are due; false where none is.

@@ -8,7 +8,7 @@ use apus_core::api::{
     ShareHeartbeatRequest, ShareTopic,
 };
 use apus_core::error::{Refusal, Refused};
-use apus_core::limits::{COMMAND_BYTES_MAX, GROUPS_MAX};
+use apus_core::limits::COMMAND_BYTES_MAX;
 use apus_core::share_message::{ShareAnswer, ShareAsk};
 use apus_core::turn::Turn;
 
@@ -20,7 +20,6 @@ use crate::consumers::describe::describe_shared;
 use crate::consumers::heartbeat::Step;
 use crate::groups::Asker;
 use crate::journal::{Claim, Room};
-use crate::ledger::Decision;
 use crate::shares::members::{Scene, leave, validate};
 
 /// What became of a question.
@@ -161,22 +160,9 @@ impl Leader {
         claim: Claim,
         turn: &mut Turn,
     ) -> Result<(), Option<Refused>> {
-        if change.bytes() > COMMAND_BYTES_MAX {
-            return Err(Some(Refusal::GroupMaxSizeReached.into()));
-        }
-        if self.ledger.group(&change.group).is_none() && self.ledger.groups_count() >= GROUPS_MAX {
-            return Err(Some(Refusal::CoordinatorNotAvailable.into()));
-        }
-        // A classic group that nobody is in gives way.
-        let _ = self.membership.groups.forget(&change.group, &self.ledger);
-        match self.submit(Command::ChangeSharers(Arc::new(change)), claim, turn) {
-            Ok((_, outcome)) => {
-                assert!(outcome.decision == Decision::ConsumersChanged(Ok(())), "a change that contradicts the group");
-                Ok(())
-            }
-            Err(Room::No) => Err(Some(Refusal::CoordinatorNotAvailable.into())),
-            Err(_) => Err(None),
-        }
+        self.may_change(&change.group, change.bytes())?;
+        let group = Arc::clone(&change.group);
+        self.journal_change(&group, Command::ChangeSharers(Arc::new(change)), claim, turn)
     }
 
     fn describe_sharers(&self, request: &ConsumerDescribeRequest) -> ConsumerDescribeResponse {

@@ -21,7 +21,7 @@ use super::topics::prepare;
 use crate::command::Command;
 use crate::command::streams::{ChangeStreams, StoredStreams, topology_bytes};
 use crate::journal::{Claim, Room};
-use crate::ledger::{Decision, NewerKind};
+use crate::ledger::NewerKind;
 use crate::streams::heartbeat::{Scene, Step, validate};
 use crate::streams::{Failures, Live, Rules, leave};
 
@@ -148,27 +148,14 @@ impl Leader {
     /// # Errors
     /// Why it was refused, or nothing where it has to wait for a segment.
     fn change_streams(&mut self, change: ChangeStreams, claim: Claim, turn: &mut Turn) -> Result<(), Option<Refused>> {
-        if change.bytes() > limits::COMMAND_BYTES_MAX {
-            return Err(Some(Refusal::GroupMaxSizeReached.into()));
-        }
-        if self.ledger.group(&change.group).is_none() && self.ledger.groups_count() >= limits::GROUPS_MAX {
-            return Err(Some(Refusal::CoordinatorNotAvailable.into()));
-        }
+        self.may_change(&change.group, change.bytes())?;
         let added = change.topology.as_ref().map_or(0, |topology| topology_bytes(topology));
         if added > 0 && self.ledger.topology_bytes() + added > limits::STREAMS_TOPOLOGY_BYTES_MAX {
             let message = "The topologies of all groups take too much.";
             return Err(Some(Refused::new(Refusal::GroupMaxSizeReached, message)));
         }
-        // A classic group that nobody is in gives way.
-        let _ = self.membership.groups.forget(&change.group, &self.ledger);
-        match self.submit(Command::ChangeStreams(Arc::new(change)), claim, turn) {
-            Ok((_, outcome)) => {
-                assert!(outcome.decision == Decision::StreamsChanged(Ok(())), "a change that contradicts the group");
-                Ok(())
-            }
-            Err(Room::No) => Err(Some(Refusal::CoordinatorNotAvailable.into())),
-            Err(_) => Err(None),
-        }
+        let group = Arc::clone(&change.group);
+        self.journal_change(&group, Command::ChangeStreams(Arc::new(change)), claim, turn)
     }
 
     /// Creates what an application needs, as CreateTopics would; what could not be.
