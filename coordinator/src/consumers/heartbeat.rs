@@ -24,6 +24,8 @@ pub(crate) struct Step {
     pub(crate) beat: ConsumerBeat,
     /// The member gives partitions back, and may take so long, milliseconds.
     pub(crate) revokes_ms: Option<u64>,
+    /// Topics were looked at for it, as they are now.
+    pub(crate) looks: bool,
 }
 
 /// What a heartbeat is judged by.
@@ -104,7 +106,8 @@ impl Scene<'_> {
             return refused(Refusal::GroupMaxSizeReached, "The group's members say too much of themselves.".to_owned());
         }
         let mut next = Next::of(group);
-        let changed = next.advance(self, resubscribed, &mut member, &others);
+        let looks = next.looks(resubscribed, self.topics_changed);
+        let changed = if looks { next.advance(self, resubscribed, &mut member, &others) } else { Vec::new() };
         let is_free = free(&member, &others, next.target_epoch);
         reconcile(&mut member, next.target_epoch, owned.as_ref(), is_free);
         let is_told = request.member_epoch == 0 || is_full(request);
@@ -122,7 +125,7 @@ impl Scene<'_> {
         let moved = before.as_ref() != Some(&member);
         let members: Vec<Arc<StoredConsumer>> = changed.into_iter().chain(moved.then(|| Arc::new(member))).collect();
         let change = next.change(group, Arc::clone(&request.group_id), left, members);
-        Ok(Step { change, beat, revokes_ms })
+        Ok(Step { change, beat, revokes_ms, looks })
     }
 
     /// The member that speaks, as it is stored; nothing where it is new.
@@ -270,8 +273,12 @@ impl Next {
         }
     }
 
-    /// Looks at topics where that may matter, and assigns anew where the group's epoch has risen; the others whose
-    /// targets changed.
+    /// Whether topics may matter: where somebody subscribes anew or left, or topics changed.
+    pub(super) fn looks(&self, resubscribed: bool, topics_changed: bool) -> bool {
+        resubscribed || topics_changed || self.epoch > self.target_epoch
+    }
+
+    /// Looks at topics, and assigns anew where the group's epoch has risen; the others whose targets changed.
     fn advance(
         &mut self,
         scene: &Scene<'_>,
@@ -280,9 +287,6 @@ impl Next {
         others: &[&Arc<StoredConsumer>],
     ) -> Vec<Arc<StoredConsumer>> {
         let behind = self.epoch > self.target_epoch;
-        if !resubscribed && !behind && !scene.topics_changed {
-            return Vec::new();
-        }
         let mut all: Vec<&StoredConsumer> = others.iter().map(|one| &***one).chain([&*member]).collect();
         all.sort_by(|earlier, later| earlier.id.cmp(&later.id));
         let wanted = Subscriptions::of(all.iter().copied(), scene.ledger);

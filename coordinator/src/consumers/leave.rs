@@ -63,7 +63,7 @@ pub(crate) fn leave(request: &ConsumerHeartbeatRequest, group: &StoredConsumers)
         interval_ms: 0,
         assignment: None,
     };
-    Ok(Step { change: Some(change), beat, revokes_ms: None })
+    Ok(Step { change: Some(change), beat, revokes_ms: None, looks: false })
 }
 
 /// An operator puts members out, by their ids or static names.

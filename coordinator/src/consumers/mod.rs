@@ -82,8 +82,8 @@ struct Live {
     members: BTreeMap<Arc<str>, Presence>,
     /// No member is due before this.
     wake_at: Instant,
-    /// The topics as they were when it was looked at last.
-    topics_mark: u64,
+    /// The topics as they were when it was looked at last, if it was since the start: no mark stands for "never".
+    topics_mark: Option<u64>,
     look_at: Instant,
 }
 
@@ -122,7 +122,7 @@ impl Consumers {
         session_ms: u64,
         now: Instant,
     ) {
-        let new = || Live { members: BTreeMap::new(), wake_at: Instant::NEVER, topics_mark: 0, look_at: now };
+        let new = || Live { members: BTreeMap::new(), wake_at: Instant::NEVER, topics_mark: None, look_at: now };
         let live = self.live.entry(Arc::clone(id)).or_insert_with(new);
         let session_at = now.after_ms(session_ms);
         let begun = live.members.get(member).map_or(Instant::NEVER, |presence| presence.revoke_at);
@@ -154,13 +154,13 @@ impl Consumers {
 
     /// Whether topics changed since a group was looked at, and it is time to look again.
     pub(crate) fn topics_changed(&self, id: &str, ledger: &Ledger, now: Instant) -> bool {
-        self.live.get(id).is_some_and(|live| live.topics_mark != ledger.topics_mark() && live.look_at <= now)
+        self.live.get(id).is_some_and(|live| live.topics_mark != Some(ledger.topics_mark()) && live.look_at <= now)
     }
 
     /// A group was looked at.
     pub(crate) fn looked(&mut self, id: &str, ledger: &Ledger, now: Instant) {
         if let Some(live) = self.live.get_mut(id) {
-            (live.topics_mark, live.look_at) = (ledger.topics_mark(), now.after_ms(LOOK_MS));
+            (live.topics_mark, live.look_at) = (Some(ledger.topics_mark()), now.after_ms(LOOK_MS));
         }
     }
 

@@ -27,8 +27,8 @@ impl Leader {
         turn: &mut Turn,
     ) -> Option<ConsumerHeartbeatResponse> {
         let decided = self.decide_heartbeat(request, client, turn);
-        let (step, looks) = match decided {
-            Ok(decided) => decided,
+        let step = match decided {
+            Ok(step) => step,
             Err(refused) => return Some(ConsumerHeartbeatResponse { result: Err(refused) }),
         };
         let id = &request.group_id;
@@ -45,19 +45,19 @@ impl Leader {
         if request.member_epoch >= 0 {
             consumers.heard(id, &step.beat.member_id, step.revokes_ms, session_ms, turn.now);
         }
-        if looks {
+        if step.looks {
             consumers.looked(id, &self.ledger, turn.now);
         }
         Some(ConsumerHeartbeatResponse { result: Ok(step.beat) })
     }
 
-    /// What a heartbeat comes to, and whether topics were looked at for it.
+    /// What a heartbeat comes to.
     fn decide_heartbeat(
         &self,
         request: &ConsumerHeartbeatRequest,
         client: &GroupClient,
         turn: &mut Turn,
-    ) -> Result<(Step, bool), Refused> {
+    ) -> Result<Step, Refused> {
         let rules = &self.membership.consumer_rules.of_group(&request.group_id, &self.ledger);
         validate(request, rules)?;
         let id = &request.group_id;
@@ -74,7 +74,7 @@ impl Leader {
             None => return not_found(format!("Consumer group {id} not found.")),
         };
         if request.member_epoch < 0 {
-            return leave::leave(request, group).map(|step| (step, false));
+            return leave::leave(request, group);
         }
         let topics_changed = self.membership.consumers.topics_changed(id, &self.ledger, turn.now);
         let named = !request.member_id.is_empty();
@@ -84,7 +84,7 @@ impl Leader {
             Arc::from(Uuid::random(turn.rng.bits128()).to_string())
         };
         let scene = Scene { request, client, ledger: &self.ledger, rules, member_id, topics_changed };
-        Ok((scene.beat(group)?, topics_changed))
+        scene.beat(group)
     }
 
     /// Journals a change of a group.

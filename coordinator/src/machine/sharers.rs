@@ -99,8 +99,8 @@ impl Leader {
         client: &GroupClient,
         turn: &mut Turn,
     ) -> Option<Result<apus_core::api::ConsumerBeat, Refused>> {
-        let (step, looks) = match self.decide_share_heartbeat(request, client, turn) {
-            Ok(decided) => decided,
+        let step = match self.decide_share_heartbeat(request, client, turn) {
+            Ok(step) => step,
             Err(refused) => return Some(Err(refused)),
         };
         let id = &request.group_id;
@@ -116,19 +116,19 @@ impl Leader {
         if request.member_epoch >= 0 {
             self.membership.sharers.heard(id, &step.beat.member_id, None, session_ms, turn.now);
         }
-        if looks {
+        if step.looks {
             self.membership.sharers.looked(id, &self.ledger, turn.now);
         }
         Some(Ok(step.beat))
     }
 
-    /// What a heartbeat comes to, and whether topics were looked at for it.
+    /// What a heartbeat comes to.
     fn decide_share_heartbeat(
         &self,
         request: &ShareHeartbeatRequest,
         client: &GroupClient,
         turn: &Turn,
-    ) -> Result<(Step, bool), Refused> {
+    ) -> Result<Step, Refused> {
         validate(request)?;
         let id = &request.group_id;
         let not_found = |message| Err(Refused::new(Refusal::GroupIdNotFound, message));
@@ -142,12 +142,12 @@ impl Leader {
             None => return not_found(format!("Share group {id} not found.")),
         };
         if request.member_epoch < 0 {
-            return leave(request, group).map(|step| (step, false));
+            return leave(request, group);
         }
         let topics_changed = self.membership.sharers.topics_changed(id, &self.ledger, turn.now);
         let rules = self.share_rules(id);
         let scene = Scene { request, client, ledger: &self.ledger, rules, topics_changed };
-        Ok((scene.beat(group)?, topics_changed))
+        scene.beat(group)
     }
 
     /// Journals a change of a share group.

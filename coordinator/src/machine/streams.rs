@@ -42,7 +42,7 @@ impl Leader {
             self.streams_leave(request, turn)?
         } else {
             match self.decide_streams(request, client, turn) {
-                Ok((step, looks)) => self.streams_step(request, step, looks, turn)?,
+                Ok(step) => self.streams_step(request, step, turn)?,
                 Err(refused) => Err(refused),
             }
         };
@@ -54,7 +54,6 @@ impl Leader {
         &mut self,
         request: &StreamsHeartbeatRequest,
         step: Step,
-        looks: bool,
         turn: &mut Turn,
     ) -> Option<Result<StreamsBeat, Refused>> {
         let id = &request.group_id;
@@ -70,7 +69,7 @@ impl Leader {
         let (streams, ledger) = (&mut self.membership.streams, &self.ledger);
         streams.presence.heard(id, &step.beat.member_id, step.revokes_ms, session_ms, turn.now);
         streams.remember(id, &step.beat.member_id, step.memory, step.said);
-        if looks {
+        if step.looks {
             streams.presence.looked(id, ledger, turn.now);
         }
         if !step.missing.is_empty() {
@@ -80,13 +79,13 @@ impl Leader {
         Some(Ok(step.beat))
     }
 
-    /// What a heartbeat comes to, and whether topics were looked at for it.
+    /// What a heartbeat comes to.
     fn decide_streams(
         &self,
         request: &StreamsHeartbeatRequest,
         client: &GroupClient,
         turn: &Turn,
-    ) -> Result<(Step, bool), Refused> {
+    ) -> Result<Step, Refused> {
         let topology = validate(request)?;
         let id = &request.group_id;
         let new = StoredStreams::default();
@@ -100,7 +99,7 @@ impl Leader {
         let (rules, nothing) = (self.streams_rules(id), Live::default());
         let live = streams.live(id).unwrap_or(&nothing);
         let scene = Scene { request, client, ledger: &self.ledger, rules: &rules, live, topics_changed, now: turn.now };
-        Ok((scene.beat(group, topology)?, topics_changed))
+        scene.beat(group, topology)
     }
 
     /// The streams group of this name, if there is one.

@@ -77,7 +77,10 @@ impl Scene<'_> {
             left: Vec::new(),
             members: Vec::new(),
         };
-        self.advance(&mut change, resubscribed, &mut member, &others);
+        let looks = resubscribed || self.topics_changed || change.epoch > change.target_epoch;
+        if looks {
+            self.advance(&mut change, resubscribed, &mut member, &others);
+        }
         member.assigned.clone_from(&member.target);
         if member.epoch != change.target_epoch {
             (member.previous_epoch, member.epoch) = (member.epoch, change.target_epoch);
@@ -95,7 +98,7 @@ impl Scene<'_> {
         }
         let same = (change.epoch, change.target_epoch) == (group.epoch, group.target_epoch);
         let same = same && change.topics_hash == group.topics_hash && change.members.is_empty();
-        Ok(Step { change: (!same).then_some(change), beat, revokes_ms: None })
+        Ok(Step { change: (!same).then_some(change), beat, revokes_ms: None, looks })
     }
 
     /// Who speaks; nothing: somebody new.
@@ -146,7 +149,7 @@ impl Scene<'_> {
         }
     }
 
-    /// Looks at topics where that may matter, and assigns anew where the group's epoch has risen.
+    /// Looks at topics, and assigns anew where the group's epoch has risen.
     fn advance(
         &self,
         change: &mut ChangeConsumers,
@@ -155,9 +158,6 @@ impl Scene<'_> {
         others: &[&Arc<StoredConsumer>],
     ) {
         let behind = change.epoch > change.target_epoch;
-        if !resubscribed && !behind && !self.topics_changed {
-            return;
-        }
         let mut all: Vec<&StoredConsumer> = others.iter().map(|one| &***one).chain([&*member]).collect();
         all.sort_by(|earlier, later| earlier.id.cmp(&later.id));
         let wanted = Subscriptions::of(all.iter().copied(), self.ledger);
@@ -209,5 +209,10 @@ pub(crate) fn leave(request: &ShareHeartbeatRequest, group: &StoredConsumers) ->
         return refused(Refusal::UnknownMemberId, message);
     }
     let beat = ConsumerBeat { member_id: Arc::clone(id), member_epoch: -1, interval_ms: 0, assignment: None };
-    Ok(Step { change: Some(without(group, &request.group_id, vec![Arc::clone(id)])), beat, revokes_ms: None })
+    Ok(Step {
+        change: Some(without(group, &request.group_id, vec![Arc::clone(id)])),
+        beat,
+        revokes_ms: None,
+        looks: false,
+    })
 }

@@ -42,6 +42,8 @@ pub(crate) struct Step {
     pub(crate) said: Said,
     /// Topics of the application that are to be created.
     pub(crate) missing: Vec<NewTopic>,
+    /// Topics were looked at for it, as they are now.
+    pub(crate) looks: bool,
 }
 
 /// One who speaks.
@@ -144,7 +146,9 @@ impl Scene<'_> {
         }
         let is_new = group.topology.is_none();
         let mut memory = self.live.memory.clone();
-        let configured = match memory.configured.take().filter(|_| !self.topics_changed && !is_new) {
+        let known = memory.configured.take().filter(|_| !self.topics_changed && !is_new);
+        let looks = known.is_none();
+        let configured = match known {
             Some(configured) => configured,
             None => Arc::new(configure(&topology, self.ledger)?),
         };
@@ -183,7 +187,7 @@ impl Scene<'_> {
             moved.push(Arc::new(member));
         }
         let change = next.change(group, &self.request.group_id, is_new.then_some(topology), left, moved);
-        Ok(Step { change, beat, revokes_ms, memory, said, missing })
+        Ok(Step { change, beat, revokes_ms, memory, said, missing, looks })
     }
 
     /// Who speaks: as stored, or new; and who gives way to it.

