@@ -21,7 +21,7 @@ const DEPENDENCIES: [(&str, &[&str]); 7] = [
     ("store", &["apus-core"]),
     ("net", &["apus-core"]),
     (".", &["apus-core", "apus-coordinator", "apus-store", "apus-net"]),
-    ("perf", &["apus-core", "apus-net"]),
+    ("perf", &["apus-core", "apus-net", "apus-store"]),
     ("perf/profile", &["apus", "apus-core", "apus-net"]),
 ];
 

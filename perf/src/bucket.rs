@@ -20,16 +20,21 @@ pub mod latency;
 mod objects;
 mod request;
 mod service;
+mod tls;
 mod xml;
 
+use std::io;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::Args;
+use tokio::net::TcpStream;
 
 use faults::Faults;
 use latency::LogNormal;
 use service::Service;
+use tokio_rustls::TlsAcceptor;
 
 /// What a bucket is told to be.
 #[derive(Args, Clone, Debug)]
@@ -61,6 +66,9 @@ pub struct BucketArguments {
     /// Drop the bytes of packs.
     #[arg(long)]
     pub sink: bool,
+    /// Speak TLS too, on the same port: with a certificate made for it and written to this file.
+    #[arg(long, value_name = "FILE")]
+    pub tls_certificate: Option<PathBuf>,
     /// Compare each x-amz-checksum-crc32c with the body.
     #[arg(long)]
     pub check: bool,
@@ -96,20 +104,32 @@ pub fn run(arguments: &BucketArguments) -> Result<(), String> {
     let runtime = runtime.worker_threads(arguments.threads).enable_all().build();
     let runtime = runtime.map_err(|error| format!("no threads to serve with: {error}"))?;
     let service = Arc::new(Service::new(arguments));
-    runtime.block_on(listen(arguments.listen, service))
+    let acceptor = arguments.tls_certificate.as_deref().map(tls::acceptor).transpose()?;
+    runtime.block_on(listen(arguments.listen, service, acceptor))
 }
 
-async fn listen(address: SocketAddr, service: Arc<Service>) -> Result<(), String> {
+async fn listen(address: SocketAddr, service: Arc<Service>, acceptor: Option<TlsAcceptor>) -> Result<(), String> {
     let wrong = |error| format!("cannot listen on {address}: {error}");
     let listener = tokio::net::TcpListener::bind(address).await.map_err(wrong)?;
     println!("listening on {}", listener.local_addr().map_err(wrong)?);
     loop {
         let (stream, _) = listener.accept().await.map_err(|error| format!("cannot accept: {error}"))?;
-        let service = Arc::clone(&service);
+        let (service, acceptor) = (Arc::clone(&service), acceptor.clone());
         tokio::spawn(async move {
             // A client that goes away, or says what is no HTTP, ends its own connection and nothing else.
-            let _ = connection::serve(stream, &service).await;
+            let _ = meet(stream, &service, acceptor).await;
         });
+    }
+}
+
+async fn meet(stream: TcpStream, service: &Service, acceptor: Option<TlsAcceptor>) -> io::Result<()> {
+    stream.set_nodelay(true)?;
+    let mut first = [0];
+    let Some(acceptor) = acceptor else { return connection::serve(stream, service).await };
+    match stream.peek(&mut first).await? {
+        0 => Ok(()),
+        _ if tls::begins(first[0]) => connection::serve(acceptor.accept(stream).await?, service).await,
+        _ => connection::serve(stream, service).await,
     }
 }
 

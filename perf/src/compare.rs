@@ -7,7 +7,7 @@
 //! Numbers are of this machine in that hour, with clients, broker and store on the same cores: ratios travel, figures
 //! do not. Nothing here can fail a build.
 
-mod generator;
+pub mod generator;
 mod java;
 mod measure;
 mod metrics;

@@ -1,9 +1,11 @@
 //! What Apus is measured with: see `perf/README.md`.
 
+mod bare;
 mod bucket;
 mod compare;
 mod control;
 mod load;
+mod sink;
 mod systems;
 
 use std::process::ExitCode;
@@ -29,6 +31,10 @@ enum Verb {
     Bucket(bucket::BucketArguments),
     /// Run the same load against several brokers in turn
     Compare(compare::CompareArguments),
+    /// Take what producers send, and do nothing with it
+    Sink(sink::SinkArguments),
+    /// Measure Apus on the bucket next door against its own S3 client without a broker
+    Bare(bare::BareArguments),
     /// Measure what this machine takes for each thing that no broker can leave out
     Control(control::ControlArguments),
 }
@@ -38,6 +44,8 @@ fn main() -> ExitCode {
         Verb::Load(arguments) => load::main(&arguments),
         Verb::Bucket(arguments) => bucket::run(&arguments).map(|()| ExitCode::SUCCESS),
         Verb::Compare(arguments) => compare::run(&arguments),
+        Verb::Sink(arguments) => sink::run(&arguments).map(|()| ExitCode::SUCCESS),
+        Verb::Bare(arguments) => bare::run(&arguments).map(|()| ExitCode::SUCCESS),
         Verb::Control(arguments) => control::run(&arguments).map(|()| ExitCode::SUCCESS),
     };
     match ended {

@@ -7,9 +7,9 @@ mod apus;
 mod directory;
 pub mod http;
 mod kafka;
-mod probe;
+pub mod probe;
 pub mod process;
-mod store;
+pub mod store;
 pub mod usage;
 pub mod ward;
 
@@ -39,6 +39,8 @@ pub enum System {
     ApusBucket,
     /// Apus on the same bucket, as far away as S3 is.
     ApusFar,
+    /// Apus on the bucket next door over https; left out where no systems are named.
+    ApusTls,
     /// Apache Kafka with a classic topic.
     Kafka,
 }
@@ -58,6 +60,7 @@ impl fmt::Display for System {
             System::ApusMinio => "apus-minio",
             System::ApusBucket => "apus-bucket",
             System::ApusFar => "apus-far",
+            System::ApusTls => "apus-tls",
             System::Kafka => "kafka",
         };
         formatter.pad(name)
@@ -121,7 +124,7 @@ pub fn missing(system: System, places: &Places) -> Option<String> {
     match system {
         System::Kafka => kafka::missing(places),
         System::ApusMinio => apus().or_else(|| store::minio(places).err()),
-        System::ApusFile | System::ApusBucket | System::ApusFar => apus(),
+        System::ApusFile | System::ApusBucket | System::ApusFar | System::ApusTls => apus(),
     }
 }
 
@@ -133,6 +136,7 @@ pub fn start(system: System, places: &Places, ward: &Ward) -> Result<Running, St
         System::ApusMinio => Some(Store::minio(places, ward)?),
         System::ApusBucket => Some(Store::bucket(places, ward, &[])?),
         System::ApusFar => Some(Store::bucket(places, ward, &store::FAR)?),
+        System::ApusTls => Some(Store::secure_bucket(places, ward)?),
     };
     let bootstrap = free_port()?;
     let metrics = system.is_apus().then(free_port).transpose()?;
@@ -147,7 +151,7 @@ pub fn start(system: System, places: &Places, ward: &Ward) -> Result<Running, St
 }
 
 /// A port of the loopback that nobody has.
-fn free_port() -> Result<SocketAddr, String> {
+pub fn free_port() -> Result<SocketAddr, String> {
     let bound = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
     bound.map_err(|error| format!("no free port: {error}"))
 }

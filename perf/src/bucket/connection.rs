@@ -4,8 +4,7 @@ use std::io;
 use std::time::Duration;
 
 use bytes::{Buf, Bytes};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::time::{Instant, sleep_until};
 
 use super::answer::Answer;
@@ -19,8 +18,7 @@ const SCRATCH_BYTES: usize = 256 << 10;
 const PACED_BYTES: usize = 64 << 10;
 
 /// Serves a connection to its end.
-pub async fn serve(stream: TcpStream, service: &Service) -> io::Result<()> {
-    stream.set_nodelay(true)?;
+pub async fn serve<S: AsyncRead + AsyncWrite + Unpin>(stream: S, service: &Service) -> io::Result<()> {
     let mut connection = Connection { stream, buffer: Vec::with_capacity(HEAD_BYTES_MAX), scratch: Vec::new() };
     while let Some(request) = connection.head().await? {
         connection.answer(&request, service).await?;
@@ -28,14 +26,14 @@ pub async fn serve(stream: TcpStream, service: &Service) -> io::Result<()> {
     Ok(())
 }
 
-struct Connection {
-    stream: TcpStream,
+struct Connection<S> {
+    stream: S,
     /// What came and is not yet used.
     buffer: Vec<u8>,
     scratch: Vec<u8>,
 }
 
-impl Connection {
+impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     /// The next request; nothing where the client has no more.
     async fn head(&mut self) -> io::Result<Option<Request>> {
         loop {

@@ -82,6 +82,7 @@ fn colour(system: System) -> &'static str {
         System::ApusMinio => "#5ba3d4",
         System::ApusBucket => "#2a9d8f",
         System::ApusFar => "#8ac6a8",
+        System::ApusTls => "#566b9e",
         System::Kafka => "#b0b0b0",
     }
 }

@@ -26,11 +26,14 @@ pub fn command(system: System, places: &Places, addresses: Addresses, data: &Pat
     set(format!("num.partitions={PARTITIONS}"));
     if let Some(store) = store {
         set(format!("diskless.store=s3://{BUCKET}/apus"));
-        set(format!("diskless.s3.endpoint=http://{}", store.address));
+        set(format!("diskless.s3.endpoint={}", store.endpoint()));
         set("diskless.s3.region=us-east-1".to_owned());
     }
     if system == System::ApusFar {
         set("diskless.put.rate.max=200".to_owned());
+    }
+    if let Some(certificate) = store.as_ref().and_then(|store| store.certificate.as_ref()) {
+        command.env("SSL_CERT_FILE", certificate);
     }
     command.env("AWS_ACCESS_KEY_ID", KEY).env("AWS_SECRET_ACCESS_KEY", SECRET);
     command

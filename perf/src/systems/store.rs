@@ -30,6 +30,8 @@ const MINIO: &str = "github.com/minio/minio@v0.0.0-20260212201848-7aac2a2c5b7c";
 pub struct Store {
     pub process: Process,
     pub address: SocketAddr,
+    /// What its clients have to trust, where it speaks TLS.
+    pub certificate: Option<PathBuf>,
     /// Whether it is our own, which tells what it counted.
     counts: bool,
     /// Behind the process: it goes when nobody writes there any more.
@@ -61,7 +63,7 @@ impl Store {
         command.args(["--console-address", &console.to_string()]).arg(data.path());
         command.env("MINIO_ROOT_USER", KEY).env("MINIO_ROOT_PASSWORD", SECRET).env("MINIO_BROWSER", "off");
         let process = Process::spawn("MinIO", &mut command, &places.work.join("minio.log"), ward)?;
-        Store { process, address, counts: false, _data: Some(data) }.ready("/minio/health/ready")
+        Store { process, address, certificate: None, counts: false, _data: Some(data) }.ready("/minio/health/ready")
     }
 
     /// Our own, in memory.
@@ -75,7 +77,22 @@ impl Store {
             command.arg("--sink");
         }
         let process = Process::spawn("the bucket", &mut command, &places.work.join("bucket.log"), ward)?;
-        Store { process, address, counts: true, _data: None }.ready("/-/counts")
+        Store { process, address, certificate: None, counts: true, _data: None }.ready("/-/counts")
+    }
+
+    /// The same, which speaks TLS too.
+    pub fn secure_bucket(places: &Places, ward: &Ward) -> Result<Store, String> {
+        let file = std::path::absolute(places.work.join("bucket.pem")).map_err(|error| error.to_string())?;
+        let name = file.to_str().ok_or("the directory of a run needs a name in Unicode")?;
+        let store = Store::bucket(places, ward, &["--tls-certificate", name])?;
+        Ok(Store { certificate: Some(file), ..store })
+    }
+
+    /// Where clients find it.
+    #[must_use]
+    pub fn endpoint(&self) -> String {
+        let scheme = if self.certificate.is_some() { "https" } else { "http" };
+        format!("{scheme}://{}", self.address)
     }
 
     fn ready(mut self, path: &str) -> Result<Store, String> {
