@@ -10,6 +10,7 @@
 //! - Nothing polls: the first request after idleness wakes one thread, those that follow find it awake.
 
 mod desk;
+mod interest;
 mod perform;
 
 use std::path::PathBuf;
@@ -32,6 +33,7 @@ use crate::counters::StoreCounters;
 use crate::directory::Directory;
 use crate::s3::{Bucket, S3Config};
 use desk::{Desk, Owed, REQUESTS_MAX};
+use interest::Interest;
 use perform::Performer;
 
 /// Takes a reply to the core that asked; called from the plane's threads, must not block.
@@ -99,6 +101,7 @@ struct Shared {
     wake: Notify,
     ended: AtomicBool,
     warms: AtomicU64,
+    interest: Interest,
     performer: Arc<Performer>,
 }
 
@@ -129,14 +132,15 @@ impl Plane {
         if matches!(backend, Backend::Directory(_)) {
             cache.disk = None;
         }
-        let cache = runtime.block_on(BlockCache::open(&cache, Arc::clone(&counters)))?;
-        let performer = Arc::new(Performer::new(backend, cache, &config, Arc::clone(&counters)));
+        let blocks = runtime.block_on(BlockCache::open(&cache, Arc::clone(&counters)))?;
+        let performer = Arc::new(Performer::new(backend, blocks, &config, Arc::clone(&counters)));
         let shared = Arc::new(Shared {
             desk: Arc::new(Desk::new(sink, counters)),
             queue: ArrayQueue::new(REQUESTS_MAX + WARMS_MAX),
             wake: Notify::new(),
             ended: AtomicBool::new(false),
             warms: AtomicU64::new(0),
+            interest: Interest::new(cache.disk.is_some()),
             performer,
         });
         runtime.spawn(dispatch(Arc::clone(&shared)));
@@ -218,6 +222,7 @@ impl PlaneHandle {
     /// A block that is in memory, without waiting; from any thread.
     #[must_use]
     pub fn cached_block(&self, key: &ObjectKey, index: u32) -> Option<Bytes> {
+        self.shared.interest.read();
         self.shared.performer.cached_block(&BlockKey::new(key, index))
     }
 
@@ -227,9 +232,13 @@ impl PlaneHandle {
         self.shared.performer.cached_bytes()
     }
 
-    /// Puts an object's blocks into the cache; left out where too many wait already.
+    /// Puts the blocks of an object that leaves the hot tier into the cache; left out where nobody reads old objects, and
+    /// where too many wait already.
     pub fn warm(&self, key: ObjectKey, body: Body) {
         let shared = &self.shared;
+        if !shared.interest.takes() {
+            return;
+        }
         if shared.warms.fetch_add(1, Ordering::Relaxed) >= WARMS_MAX as u64
             || shared.ended.load(Ordering::Relaxed)
             || shared.queue.push(Job::Warm(key, body)).is_err()

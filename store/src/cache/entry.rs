@@ -45,16 +45,16 @@ impl BlockKey {
     }
 }
 
-/// Its bytes, and the checksum that they had when they came in.
+/// Its bytes, and where they come from the cache's disk, the checksum that they had when they went there.
 #[derive(Clone, Debug)]
 pub(super) struct Block {
-    crc32c: u32,
+    crc32c: Option<u32>,
     bytes: Bytes,
 }
 
 impl Block {
     pub(super) fn new(bytes: Bytes) -> Block {
-        Block { crc32c: checksum(&bytes), bytes }
+        Block { crc32c: None, bytes }
     }
 
     pub(super) fn bytes(&self) -> &Bytes {
@@ -62,7 +62,7 @@ impl Block {
     }
 
     pub(super) fn is_intact(&self) -> bool {
-        checksum(&self.bytes) == self.crc32c
+        self.crc32c.is_none_or(|crc32c| checksum(&self.bytes) == crc32c)
     }
 }
 
@@ -92,7 +92,7 @@ impl Code for BlockKey {
 impl Code for Block {
     fn encode(&self, writer: &mut impl Write) -> Result<()> {
         (self.bytes.len() as u32).encode(writer)?;
-        self.crc32c.encode(writer)?;
+        self.crc32c.unwrap_or_else(|| checksum(&self.bytes)).encode(writer)?;
         writer.write_all(&self.bytes).map_err(Error::io_error)
     }
 
@@ -100,7 +100,7 @@ impl Code for Block {
         let length = u32::decode(reader)?;
         let crc32c = u32::decode(reader)?;
         let bytes = read_exactly(reader, length, BLOCK_BYTES as usize)?;
-        Ok(Block { crc32c, bytes: Bytes::from(bytes) })
+        Ok(Block { crc32c: Some(crc32c), bytes: Bytes::from(bytes) })
     }
 
     fn estimated_size(&self) -> usize {

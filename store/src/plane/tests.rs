@@ -70,6 +70,7 @@ fn a_warmed_object_needs_no_store() {
     let (plane, _replies) = start(directory.path());
     let handle = plane.handle();
     let key = ObjectKey::new("v1/d/00/hot");
+    assert!(handle.cached_block(&key, 1).is_none(), "somebody reads old objects");
     handle.warm(key.clone(), Body::new(vec![Bytes::from(vec![1; BLOCK_BYTES as usize + 1])]));
     let deadline = std::time::Instant::now() + Duration::from_secs(10);
     while handle.cached_block(&key, 1).is_none() {
