@@ -3,6 +3,8 @@
 //!
 //! The store plane's hedging is not here, and a core takes no time: what shows is waiting that the node itself makes.
 
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
 use std::f64::consts::TAU;
 use std::time::Duration;
 
@@ -14,6 +16,8 @@ use crate::client::{Client, Consumer, Producer};
 use crate::line::{create_topic, producer_id, topic_id};
 use crate::world::{Call, World};
 
+/// As [`SETTINGS`] have it.
+const PUTS_A_SECOND: u64 = 200;
 const SETTINGS: &str = "diskless.store=s3://bucket/far\ndiskless.put.rate.max=200\ndiskless.hot.memory.bytes=0\n";
 /// Requests under way at each producer.
 const WINDOW: usize = 5;
@@ -89,6 +93,33 @@ fn oracle_ms(mut put_ns: impl FnMut() -> u64) -> f64 {
     waited as f64 / REQUESTS as f64 / 1e6
 }
 
+/// The same of several producers where a PUT may begin every five milliseconds, carries whatever is there, and nothing else
+/// makes anybody wait: nobody can do better at this rate of PUTs. All waits, sorted.
+fn shared_oracle(producers: usize, mut put_ns: impl FnMut() -> u64) -> Vec<u64> {
+    const SLOT_NS: u64 = 1_000_000_000 / PUTS_A_SECOND;
+    const REQUESTS: usize = 20_000;
+    let mut sent: BinaryHeap<Reverse<(u64, usize)>> =
+        (0..producers).flat_map(|producer| [Reverse((0, producer)); WINDOW]).collect();
+    let (mut answered, mut waits, mut slot) = (vec![0_u64; producers], Vec::new(), 0);
+    while waits.len() < REQUESTS {
+        let done = slot + put_ns();
+        let mut taken = Vec::new();
+        while let Some(Reverse((at, producer))) = sent.peek().copied().filter(|Reverse((at, _))| *at <= slot) {
+            sent.pop();
+            taken.push((at, producer));
+        }
+        for (at, producer) in taken {
+            answered[producer] = answered[producer].max(done);
+            waits.push(answered[producer] - at);
+            sent.push(Reverse((answered[producer], producer)));
+        }
+        let Some(Reverse((next, _))) = sent.peek().copied() else { break };
+        slot = (slot + SLOT_NS).max(next);
+    }
+    waits.sort_unstable();
+    waits
+}
+
 #[test]
 fn a_reader_of_old_records_does_not_make_producers_wait() {
     const OLD_BATCHES: u64 = 64;
@@ -142,4 +173,19 @@ fn one_producer_waits_no_longer_than_an_oracle_that_shares_nothing() {
     let oracle = oracle_ms(|| puts.draw_ns());
     println!("one producer, PUTs of 60 (p99 200) ms: waits {mean:.1} ms on average, the oracle {oracle:.1}");
     assert!(mean <= 1.1 * oracle, "{mean} ms on average, and the oracle {oracle}");
+}
+
+#[test]
+fn many_producers_wait_little_longer_than_an_oracle_that_shares_puts() {
+    const PRODUCERS: usize = 16;
+    let mut world = World::start(SETTINGS);
+    world.move_store(far(7));
+    let producers = seat_producers(&mut world, "many", PRODUCERS as i32, 16 << 10, u64::MAX);
+    let waits = waits(&mut world, &producers, 1_000);
+    let mut puts = Times::new(60.0, 200.0, 7);
+    let oracle = shared_oracle(PRODUCERS, || puts.draw_ns());
+    let mean = |waits: &[u64]| waits.iter().sum::<u64>() as f64 / waits.len() as f64 / 1e6;
+    let told = |waits: &[u64]| (mean(waits), quantile(waits, 0.5), quantile(waits, 0.99));
+    println!("{PRODUCERS} producers: mean, p50 and p99, ms: {:?}, the oracle {:?}", told(&waits), told(&oracle));
+    assert!(mean(&waits) <= 1.1 * mean(&oracle), "{} ms on average, and the oracle {}", mean(&waits), mean(&oracle));
 }
