@@ -19,7 +19,7 @@ const TOPIC: TopicRef = TopicRef::Id(Uuid([7; 16]));
 
 fn produced(partitions: i32) -> Response {
     let produced = Produced { base_offset: 1_000, log_append_time_ms: -1, log_start_offset: 0 };
-    let partition = |index| ProducedPartition { index, result: Ok(produced) };
+    let partition = |index| ProducedPartition { index, result: Ok(produced), record_errors: Vec::new() };
     let topic = ProducedTopic { topic: TOPIC, partitions: (0..partitions).map(partition).collect() };
     Response::Produce(ProduceResponse { topics: vec![topic] })
 }

@@ -230,6 +230,9 @@ pub const TAILS_IDLE_MAX: usize = 1_024;
 /// some hundred times the default `max.message.bytes`.
 pub const DECOMPRESSED_BYTES_MAX: usize = 128 << 20;
 
+/// Records of one refused batch that a Produce answer names as its reason.
+pub const RECORD_ERRORS_MAX: usize = 1_024;
+
 /// Requests of one connection that are neither answered nor refused.
 pub const CONNECTION_REQUESTS_MAX: usize = 128;
 

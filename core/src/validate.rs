@@ -10,13 +10,14 @@ use std::borrow::Cow;
 
 use bytes::Bytes;
 
+use crate::api::RecordError;
 use crate::batch::{
     ATTRIBUTE_CONTROL, ATTRIBUTE_LOG_APPEND_TIME, ATTRIBUTE_TRANSACTIONAL, BatchFacts, BatchHeader, Codec,
     HEADER_BYTES, checksum,
 };
 use crate::config::{TimestampType, TopicConfig};
 use crate::error::{Refusal, Refused};
-use crate::limits::DECOMPRESSED_BYTES_MAX;
+use crate::limits::{DECOMPRESSED_BYTES_MAX, RECORD_ERRORS_MAX};
 use crate::records::{Corrupt, Records, recode};
 
 /// Bytes up to and including the magic: below, there is no batch at all.
@@ -73,18 +74,39 @@ impl BatchRules {
     }
 }
 
+/// Why a batch is refused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rejection {
+    /// The reason.
+    pub refused: Refused,
+    /// The records that are the reason, [`RECORD_ERRORS_MAX`] at most; none where it is the batch itself.
+    pub record_errors: Vec<RecordError>,
+}
+
+impl From<Refused> for Rejection {
+    fn from(refused: Refused) -> Rejection {
+        Rejection { refused, record_errors: Vec::new() }
+    }
+}
+
+impl From<Refusal> for Rejection {
+    fn from(refusal: Refusal) -> Rejection {
+        Refused::from(refusal).into()
+    }
+}
+
 /// The facts of a batch that a client sent for one partition, or why it is refused.
-pub fn check_batch(bytes: &Bytes, rules: &BatchRules) -> Result<BatchFacts, Refused> {
+pub fn check_batch(bytes: &Bytes, rules: &BatchRules) -> Result<BatchFacts, Rejection> {
     let header = check_shape(bytes)?;
     let codec = check_codec(&header, rules)?;
     check_fields(&header, bytes.len(), codec)?;
     if bytes.len() > rules.max_message_bytes {
-        return Err(too_large(bytes.len(), rules.max_message_bytes));
+        return Err(too_large(bytes.len(), rules.max_message_bytes).into());
     }
     let computed = checksum(bytes);
     if header.crc != computed {
         let message = format!("Record is corrupt (stored crc = {}, computed crc = {computed})", header.crc);
-        return Err(Refused::new(Refusal::CorruptMessage, message));
+        return Err(Refused::new(Refusal::CorruptMessage, message).into());
     }
     check_times(&header, rules)?;
     if rules.keyed || rules.records {
@@ -219,25 +241,60 @@ fn check_time(timestamp: i64, offset: i64, rules: &BatchRules) -> Result<(), Ref
     Err(Refused::new(Refusal::InvalidTimestamp, message))
 }
 
-fn check_records(bytes: &Bytes, rules: &BatchRules) -> Result<(), Refused> {
+/// All of its records are looked at, so that those that are wrong can be named.
+fn check_records(bytes: &Bytes, rules: &BatchRules) -> Result<(), Rejection> {
     let mut records = Records::open(bytes, rules.records_bytes_max).map_err(refuse)?;
     let (base, max) = (records.header().timestamp_base, records.header().timestamp_max);
     let mut offset = 0;
+    let mut wrong = Wrong::default();
     while let Some(record) = records.read().map_err(refuse)? {
         if record.offset_delta != offset {
-            return Err(invalid("Inner records of the record batch do not have incremental offsets"));
-        }
-        if rules.keyed && record.key.is_none() {
-            return Err(invalid("Compacted topic cannot accept message without key"));
+            return Err(invalid("Inner records of the record batch do not have incremental offsets").into());
         }
         let timestamp = base.saturating_add(record.timestamp_delta);
-        check_time(timestamp, i64::from(offset), rules)?;
+        if rules.keyed && record.key.is_none() {
+            wrong.note(offset, invalid("Compacted topic cannot accept message without key"));
+        } else if let Err(refused) = check_time(timestamp, i64::from(offset), rules) {
+            wrong.note(offset, refused);
+        }
         if timestamp > max {
-            return Err(invalid(format!("A record's timestamp {timestamp} is beyond its batch's {max}")));
+            return Err(invalid(format!("A record's timestamp {timestamp} is beyond its batch's {max}")).into());
         }
         offset += 1;
     }
-    Ok(())
+    wrong.rejection().map_or(Ok(()), Err)
+}
+
+/// The records that a batch is refused for.
+#[derive(Debug, Default)]
+struct Wrong {
+    count: usize,
+    timestamps: bool,
+    record_errors: Vec<RecordError>,
+}
+
+impl Wrong {
+    fn note(&mut self, index: i32, refused: Refused) {
+        self.count += 1;
+        self.timestamps |= refused.refusal == Refusal::InvalidTimestamp;
+        if self.record_errors.len() < RECORD_ERRORS_MAX {
+            self.record_errors.push(RecordError { index, message: refused.message });
+        }
+    }
+
+    /// Nothing where none is. A wrong time is told before all else, as Kafka does it.
+    fn rejection(self) -> Option<Rejection> {
+        let Wrong { count, timestamps, record_errors } = self;
+        let refused = match (count, timestamps) {
+            (0, _) => return None,
+            (_, true) => {
+                let message = "One or more records have been rejected due to invalid timestamp";
+                Refused::new(Refusal::InvalidTimestamp, message)
+            }
+            _ => invalid(format!("One or more records have been rejected due to {count} record errors in total")),
+        };
+        Some(Rejection { refused, record_errors })
+    }
 }
 
 #[cfg(test)]
@@ -270,11 +327,11 @@ mod tests {
         bytes[at..at + with.len()].copy_from_slice(with);
         let crc = checksum(&bytes);
         bytes[17..21].copy_from_slice(&crc.to_be_bytes());
-        check_batch(&bytes.into(), &RULES).expect_err("altered").refusal
+        check_batch(&bytes.into(), &RULES).expect_err("altered").refused.refusal
     }
 
     fn refusal(bytes: &[u8], rules: &BatchRules) -> Refusal {
-        check_batch(&Bytes::copy_from_slice(bytes), rules).expect_err("refused").refusal
+        check_batch(&Bytes::copy_from_slice(bytes), rules).expect_err("refused").refused.refusal
     }
 
     #[test]
@@ -332,7 +389,10 @@ mod tests {
         assert_eq!(refusal(&batch, &late), Refusal::InvalidTimestamp);
         let append = BatchRules { timestamp_type: TimestampType::LogAppendTime, ..late };
         assert!(check_batch(&batch, &append).is_ok());
-        assert_eq!(refusal(&batch, &BatchRules { keyed: true, ..RULES }), Refusal::InvalidRecord);
+        let rejection = check_batch(&batch, &BatchRules { keyed: true, ..RULES }).expect_err("a record without key");
+        assert_eq!(rejection.refused.refusal, Refusal::InvalidRecord);
+        let named: Vec<i32> = rejection.record_errors.iter().map(|error| error.index).collect();
+        assert_eq!(named, [1], "the record that has none is named");
         assert!(check_batch(&batch, &RULES.with_records(true)).is_ok());
         let zstd = BatchBuilder::new(Codec::Zstd).record(0, None, Some(&[0; 3_000])).build();
         assert_eq!(refusal(&zstd, &BatchRules { zstd: false, ..RULES }), Refusal::UnsupportedCompressionType);

@@ -1,5 +1,6 @@
 //! Produce.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -63,6 +64,17 @@ pub struct ProducedPartition {
     pub index: i32,
     /// Where it is, or why not.
     pub result: Result<Produced, Refused>,
+    /// The records that it was refused for; none where the reason is another one.
+    pub record_errors: Vec<RecordError>,
+}
+
+/// A record for which its whole batch was refused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RecordError {
+    /// Its place in the batch.
+    pub index: i32,
+    /// What is wrong with it.
+    pub message: Cow<'static, str>,
 }
 
 /// Where an acknowledged batch is.

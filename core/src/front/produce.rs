@@ -13,12 +13,12 @@ use crate::api::{ProduceRequest, ProduceResponse, Produced, ProducedPartition, P
 use crate::batch;
 use crate::catalog::Topic;
 use crate::config::TimestampType;
-use crate::error::{Refusal, Refused};
+use crate::error::Refusal;
 use crate::ids::{CoreId, Ticket};
 use crate::message::{Acknowledgement, Admission, Admitted, Message};
 use crate::time::Instant;
 use crate::turn::Turn;
-use crate::validate::{self, BatchRules};
+use crate::validate::{self, BatchRules, Rejection};
 
 /// Requests that wait for their commit.
 #[derive(Debug, Default)]
@@ -171,8 +171,10 @@ impl Front {
                     slots.push(Slot { topic, partition, append_time_ms, done: false });
                     admission.push(batch);
                 });
-                let result = result.and(Err(Refusal::RequestTimedOut.into())); // Until its outcome is known.
-                partitions.push(ProducedPartition { index: partition.index, result });
+                // What is admitted waits for its outcome.
+                let open = Rejection::from(Refusal::RequestTimedOut);
+                let Rejection { refused, record_errors } = result.err().unwrap_or(open);
+                partitions.push(ProducedPartition { index: partition.index, result: Err(refused), record_errors });
             }
             topics.push(ProducedTopic { topic: asked.topic, partitions });
         }
@@ -209,7 +211,7 @@ struct Ask {
 }
 
 /// A sound batch, ready for its pack, with the append time that it was given (-1: none).
-fn admit(topic: &Topic, index: i32, records: Option<Bytes>, ask: Ask) -> Result<(Admitted, i64), Refused> {
+fn admit(topic: &Topic, index: i32, records: Option<Bytes>, ask: Ask) -> Result<(Admitted, i64), Rejection> {
     let wall_ms = ask.wall_ms;
     let partition = topic.partition(index).ok_or(Refusal::UnknownTopicOrPartition)?;
     let config = &topic.config;

@@ -2,6 +2,7 @@
 
 use apus_core::api::{
     ProducePartition, ProduceRequest, ProduceResponse, ProduceTopic, Produced, ProducedPartition, ProducedTopic,
+    RecordError,
 };
 use apus_core::error::Refused;
 use bytes::Bytes;
@@ -72,7 +73,15 @@ fn appended(partition: &ProducedPartition) -> schema::PartitionProduceResponse<'
             answer.error_code = code(*refusal);
             answer.base_offset = -1;
             answer.error_message = topic::sentence(message);
+            answer.record_errors = partition.record_errors.iter().map(record_error).collect();
         }
     }
     answer
+}
+
+fn record_error(error: &RecordError) -> schema::BatchIndexAndErrorMessage<'_> {
+    schema::BatchIndexAndErrorMessage {
+        batch_index: error.index,
+        batch_index_error_message: topic::sentence(&error.message),
+    }
 }

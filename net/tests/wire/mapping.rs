@@ -102,8 +102,12 @@ fn produced_records_are_slices_of_the_frame() {
 fn what_became_of_a_batch_is_said_in_the_words_of_the_version() {
     let done = Produced { base_offset: 5, log_append_time_ms: 6, log_start_offset: 7 };
     let partitions = vec![
-        ProducedPartition { index: 0, result: Ok(done) },
-        ProducedPartition { index: 1, result: Err(Refused::new(Refusal::KafkaStorageError, "full")) },
+        ProducedPartition { index: 0, result: Ok(done), record_errors: Vec::new() },
+        ProducedPartition {
+            index: 1,
+            result: Err(Refused::new(Refusal::KafkaStorageError, "full")),
+            record_errors: vec![RecordError { index: 3, message: "no key".into() }],
+        },
     ];
     let response = Response::Produce(ProduceResponse { topics: vec![ProducedTopic { topic: name("t"), partitions }] });
     for version in 3..=13 {
@@ -114,6 +118,9 @@ fn what_became_of_a_batch_is_said_in_the_words_of_the_version() {
             assert_eq!(first.log_start_offset, if version >= 5 { 7 } else { -1 });
             assert_eq!((second.error_code, second.base_offset), (56, -1));
             assert_eq!(second.error_message, (version >= 8).then_some("full"));
+            let named: Vec<_> =
+                second.record_errors.iter().map(|one| (one.batch_index, one.batch_index_error_message)).collect();
+            assert_eq!(named, if version >= 8 { vec![(3, Some("no key"))] } else { vec![] });
         });
     }
     for silent in [Response::Silence, Response::Hangup("acks=0".into())] {

@@ -42,7 +42,7 @@ pub fn check(input: &[u8]) {
             }
         }
         Err(refused) => {
-            assert!(!refused.message.is_empty());
+            assert!(!refused.refused.message.is_empty());
             read(&batch);
         }
     }
