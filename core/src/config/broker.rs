@@ -4,6 +4,7 @@ use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
 use super::listener::{self, Endpoint, Listener};
+use super::migration::MigrationPolicy;
 use super::place::StorePlace;
 use super::problem::{Problem, Property};
 use super::settings::Settings;
@@ -142,6 +143,8 @@ pub struct Config {
     pub group_consumer_members_max: usize,
     /// `group.consumer.assignors`: what they may choose from.
     pub group_consumer_assignors: Vec<String>,
+    /// `group.consumer.migration.policy`: which way groups with members may go.
+    pub group_consumer_migration: MigrationPolicy,
     /// `group.share.*`: share groups.
     pub group_share: ShareConfig,
     /// `group.streams.*`.
@@ -241,6 +244,7 @@ impl Config {
             group_consumer_intervals_ms: settings.small(INTERVALS.1)..=settings.small(INTERVALS.2),
             group_consumer_members_max: settings.small("group.consumer.max.size"),
             group_consumer_assignors: settings.list("group.consumer.assignors").unwrap_or_default(),
+            group_consumer_migration: migration(&settings),
             group_share: ShareConfig::of(&settings),
             group_streams: StreamsGroups::of(&settings),
             offset_metadata_bytes_max: settings.small("offset.metadata.max.bytes"),
@@ -277,6 +281,11 @@ fn cores(cpus: usize) -> usize {
 fn windows(settings: &Settings) -> Windows {
     let size_ms = settings.bytes("quota.window.size.seconds") * 1_000;
     Windows { count: settings.small("quota.window.num"), size_ms }
+}
+
+fn migration(settings: &Settings) -> MigrationPolicy {
+    let word = settings.text("group.consumer.migration.policy");
+    word.and_then(|word| MigrationPolicy::parse(&word)).unwrap_or_default()
 }
 
 /// A value between two others, as Kafka has it at its start.
