@@ -1,10 +1,11 @@
 //! From a classic group to one of the consumer protocol and back, while members are in it. Both ways are one command.
 //!
-//! - Up, at the first heartbeat of a new member: the generation becomes the epoch, and what members were assigned is what
-//!   they hold. Nothing is given to anybody that another one may still use: where two were assigned the same, the group
-//!   stays what it is. What counts is what was stored: that is what members were told last.
-//! - Down, when the last member of the consumer protocol is gone and others are left: the epoch becomes the generation, the
-//!   targets are the assignments, and the members are asked to join again.
+//! - Up, at the first heartbeat of a new member: the generation becomes the epoch, and what members may still use is what
+//!   they hold; where two were assigned the same, the group stays what it is.
+//! - Down, when the last member of the consumer protocol is gone and others are left: the epoch becomes the generation, what
+//!   they hold is what they are assigned, and they are asked to join again. Only where a static member took the last one's
+//!   place, and everyone has what he is to have, the group goes on as it is. (Kafka stores the targets. A group that goes
+//!   up again at once would take them for what members hold.)
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -39,30 +40,59 @@ pub(crate) fn upgraded(group: &StoredGroup, rules: &Rules, ledger: &Ledger) -> R
     } else if group.members.len() > rules.members_max {
         return Err(refused("the group size exceeds the consumer group maximum size"));
     }
-    let stored = ledger.group(&group.id).map_or(&[][..], |stored| &stored.members[..]);
-    let told: BTreeMap<&Arc<str>, &Bytes> = stored.iter().map(|member| (&member.id, &member.assignment)).collect();
-    let mut held = BTreeSet::new();
-    let mut members = BTreeMap::new();
+    let malformed = || refused("the embedded consumer protocol is malformed");
+    let mut members = Vec::with_capacity(group.members.len());
     for member in &group.members {
-        let assigned = told.get(&member.id).map_or(&[][..], |bytes| &bytes[..]);
-        let assigned =
-            Assignment::read(assigned).ok_or_else(|| refused("the embedded consumer protocol is malformed"))?;
+        let chosen = chosen(&member.protocols, group.protocol_name.as_ref()).ok_or_else(malformed)?;
+        members.push((member, Subscription::read(&chosen.metadata).ok_or_else(malformed)?));
+    }
+    let mut holdings = told(group, ledger).map_err(refused)?;
+    claim(&members, &mut holdings, ledger);
+    if holdings.values().map(Vec::len).sum::<usize>() > limits::CONSUMER_PARTITIONS_MAX {
+        return Err(refused("it is assigned too many partitions"));
+    }
+    let consumer = |(member, said): (&StoredMember, Subscription<'_>)| {
+        let held = holdings.remove(&member.id).unwrap_or_default();
+        (Arc::clone(&member.id), Arc::new(consumer(member, &said, group.generation, held)))
+    };
+    let members = members.into_iter().map(consumer).collect();
+    let (epoch, target_epoch) = (group.generation, group.generation);
+    Ok(StoredConsumers { epoch, target_epoch, members, ..StoredConsumers::default() })
+}
+
+/// What each member holds, by id.
+type Holdings<'a> = BTreeMap<&'a Arc<str>, Vec<PartitionId>>;
+
+/// What members were assigned last: that is what is stored, for an assignment is told when it is durable.
+fn told<'a>(group: &'a StoredGroup, ledger: &Ledger) -> Result<Holdings<'a>, &'static str> {
+    let stored = ledger.group(&group.id).map_or(&[][..], |stored| &stored.members[..]);
+    let stored: BTreeMap<&Arc<str>, &Bytes> = stored.iter().map(|member| (&member.id, &member.assignment)).collect();
+    let (mut holdings, mut held) = (Holdings::new(), BTreeSet::new());
+    for member in &group.members {
+        let bytes = stored.get(&member.id).map_or(&[][..], |bytes| &bytes[..]);
+        let assigned = Assignment::read(bytes).ok_or("the embedded consumer protocol is malformed")?;
         if assigned.has_user_data {
-            return Err(refused("an unsupported custom assignor is in use"));
+            return Err("an unsupported custom assignor is in use");
         }
         let (assigned, _) = resolve(&assigned.partitions, ledger);
         if !assigned.iter().all(|partition| held.insert(*partition)) {
-            return Err(refused("two of its members were assigned the same partition"));
-        } else if held.len() > limits::CONSUMER_PARTITIONS_MAX {
-            return Err(refused("it is assigned too many partitions"));
+            return Err("two of its members were assigned the same partition");
         }
-        let chosen = chosen(&member.protocols, group.protocol_name.as_ref());
-        let upgraded = chosen.and_then(|chosen| consumer(member, chosen, group.generation, assigned));
-        let upgraded = upgraded.ok_or_else(|| refused("the embedded consumer protocol is malformed"))?;
-        members.insert(Arc::clone(&member.id), Arc::new(upgraded));
+        holdings.insert(&member.id, assigned);
     }
-    let (epoch, target_epoch) = (group.generation, group.generation);
-    Ok(StoredConsumers { epoch, target_epoch, members, ..StoredConsumers::default() })
+    Ok(holdings)
+}
+
+/// Adds what members said that they own when they joined last, where it is nobody else's: one that is to give it back may
+/// not have heard of that yet.
+fn claim(members: &[(&StoredMember, Subscription<'_>)], holdings: &mut Holdings<'_>, ledger: &Ledger) {
+    let mut held: BTreeSet<PartitionId> = holdings.values().flatten().copied().collect();
+    for (member, said) in members {
+        let Some(own) = holdings.get_mut(&member.id) else { continue };
+        let (owned, _) = resolve(&said.owned, ledger);
+        own.extend(owned.into_iter().filter(|partition| held.insert(*partition)));
+        own.sort_unstable();
+    }
 }
 
 /// What a member said under the strategy of the generation; one that came since may not have it.
@@ -71,26 +101,20 @@ fn chosen<'a>(protocols: &'a [GroupProtocol], name: Option<&Arc<str>>) -> Option
     named.or_else(|| protocols.first())
 }
 
-fn consumer(
-    member: &StoredMember,
-    chosen: &GroupProtocol,
-    generation: i32,
-    assigned: Vec<PartitionId>,
-) -> Option<StoredConsumer> {
-    let said = Subscription::read(&chosen.metadata)?;
-    let topics: BTreeSet<&str> = said.topics.into_iter().collect();
+fn consumer(member: &StoredMember, said: &Subscription<'_>, generation: i32, held: Vec<PartitionId>) -> StoredConsumer {
+    let topics: BTreeSet<&str> = said.topics.iter().copied().collect();
     let side = ClassicSide { session_timeout_ms: member.session_timeout_ms, protocols: member.protocols.clone() };
-    Some(StoredConsumer {
+    StoredConsumer {
         rack_id: said.rack.filter(|rack| !rack.is_empty()).map(Arc::from),
         rebalance_timeout_ms: member.rebalance_timeout_ms,
         topics: topics.into_iter().map(Arc::from).collect(),
         epoch: generation,
         previous_epoch: generation,
-        target: assigned.clone(),
-        assigned,
+        target: held.clone(),
+        assigned: held,
         classic: Some(Arc::new(side)),
         ..StoredConsumer::new(&member.id, member.instance_id.clone(), &member.client)
-    })
+    }
 }
 
 /// The command by which such a group takes the classic one's place, with what the newcomer changes in it.
@@ -143,6 +167,7 @@ pub(crate) fn downgraded(
 
 fn classic(member: &StoredConsumer, side: &ClassicSide, protocol: &Arc<str>, ledger: &Ledger) -> StoredMember {
     let metadata = chosen(&side.protocols, Some(protocol)).map_or(&[][..], |chosen| &chosen.metadata[..]);
+    let held: Vec<PartitionId> = member.assigned.iter().chain(&member.revoking).copied().collect();
     StoredMember {
         id: Arc::clone(&member.id),
         instance_id: member.instance_id.clone(),
@@ -150,7 +175,7 @@ fn classic(member: &StoredConsumer, side: &ClassicSide, protocol: &Arc<str>, led
         session_timeout_ms: side.session_timeout_ms,
         rebalance_timeout_ms: member.rebalance_timeout_ms.max(0),
         protocols: side.protocols.clone(),
-        assignment: assignment(&member.target, metadata, ledger),
+        assignment: assignment(&held, metadata, ledger),
     }
 }
 
