@@ -31,6 +31,8 @@ pub struct Classic {
     pub protocol_type: String,
     /// What it says instead of its subscription.
     pub says: Option<Bytes>,
+    /// It joins with the id that it is told first, as clients do.
+    pub learns_id: bool,
 }
 
 fn put_text(out: &mut Vec<u8>, text: &str) {
@@ -65,12 +67,28 @@ pub fn assignment(partitions: &BTreeSet<(String, i32)>, user_data: Option<&[u8]>
 
 /// What such an assignment says.
 pub fn partitions(bytes: &[u8]) -> BTreeSet<(String, i32)> {
-    let number = |at: usize| i32::from_be_bytes(bytes[at..at + 4].try_into().expect("four bytes"));
-    let (mut found, mut at) = (BTreeSet::new(), 6);
     if bytes.is_empty() {
-        return found;
+        return BTreeSet::new();
     }
-    for _ in 0..number(2) {
+    let (found, at) = partitions_at(bytes, 2);
+    assert_eq!((&bytes[at..], at + 4), (&[0xff; 4][..], bytes.len()), "no user data, and nothing behind it");
+    found
+}
+
+/// What a subscription says that its member owns.
+pub fn owned(bytes: &[u8]) -> BTreeSet<(String, i32)> {
+    let mut at = 6;
+    for _ in 0..bytes[5] {
+        at += 2 + usize::from(u16::from_be_bytes([bytes[at], bytes[at + 1]]));
+    }
+    partitions_at(bytes, at + 4).0
+}
+
+/// Partitions that begin at a place, and where they end.
+fn partitions_at(bytes: &[u8], from: usize) -> (BTreeSet<(String, i32)>, usize) {
+    let number = |at: usize| i32::from_be_bytes(bytes[at..at + 4].try_into().expect("four bytes"));
+    let (mut found, mut at) = (BTreeSet::new(), from + 4);
+    for _ in 0..number(from) {
         let length = usize::from(u16::from_be_bytes([bytes[at], bytes[at + 1]]));
         let name = std::str::from_utf8(&bytes[at + 2..at + 2 + length]).expect("a name");
         at += 2 + length;
@@ -78,8 +96,7 @@ pub fn partitions(bytes: &[u8]) -> BTreeSet<(String, i32)> {
         found.extend((0..count).map(|place| (name.to_owned(), number(at + 4 + 4 * place as usize))));
         at += 4 + 4 * count as usize;
     }
-    assert_eq!((number(at), bytes.len()), (-1, at + 4), "no user data, and nothing behind it");
-    found
+    (found, at)
 }
 
 impl Classic {
@@ -97,6 +114,7 @@ impl Classic {
             rebalance_ms: 60_000,
             protocol_type: "consumer".to_owned(),
             says: None,
+            learns_id: false,
         }
     }
 
@@ -133,7 +151,7 @@ impl Classic {
             protocol_type: text(&self.protocol_type),
             protocols: names.iter().map(protocol).collect(),
             reason: None,
-            member_id_required: false,
+            member_id_required: self.learns_id,
             skip_assignment: true,
         }
     }
@@ -195,7 +213,7 @@ impl Classic {
     }
 
     /// It has these from now on.
-    fn take(&mut self, partitions: BTreeSet<(String, i32)>) {
+    pub fn take(&mut self, partitions: BTreeSet<(String, i32)>) {
         self.rejoins = !self.holds.is_subset(&partitions);
         self.holds = partitions;
     }
