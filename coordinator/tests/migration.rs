@@ -220,6 +220,32 @@ fn whoever_waits_for_an_assignment_is_to_join_again_and_what_was_told_last_count
     assert_eq!(settle(&mut world, topic, &mut classics, &mut members), [1, 1, 2]);
 }
 
+/// Found by the model: what is to be given back is used until that is heard.
+#[test]
+fn what_a_member_has_not_heard_of_giving_back_is_its_own() {
+    let mut world = world(Durable::default(), &[]);
+    let (topic, mut classics) = classic_group(&mut world, vec![Classic::keeping(&["a"])]);
+    classics.push(Classic::keeping(&["a"]));
+    let tickets: Vec<u64> = classics.iter_mut().rev().map(|member| member.post_join(&mut world)).collect();
+    for (member, ticket) in classics.iter_mut().rev().zip(tickets) {
+        member.hear_join(&mut world, ticket).expect("both are there").expect("a member");
+    }
+    // The leader takes two from the first one; its answer is on its way.
+    let own: BTreeSet<(String, i32)> = [("a".to_owned(), 0), ("a".to_owned(), 1)].into();
+    let ids = [Arc::clone(&classics[0].id), Arc::clone(&classics[1].id)];
+    let shares = [assignment(&own, None), assignment(&BTreeSet::new(), None)];
+    let given: Vec<Assignment> =
+        ids.into_iter().zip(shares).map(|(member_id, assignment)| Assignment { member_id, assignment }).collect();
+    for member in &classics {
+        world.post(Ask::Group(Box::new(GroupAsk::Sync(member.sync_request(given.clone())))));
+    }
+    assert_eq!(described(&mut world).expect("it is one").state, GroupState::Stable);
+    let mut members = [Member::new("x", &["a"])];
+    members[0].beat(&mut world).expect("it joins");
+    assert!(members[0].holds.is_empty(), "the first one uses all of it still");
+    assert_eq!(settle(&mut world, topic, &mut classics, &mut members), [1, 1, 2]);
+}
+
 /// A new member of the consumer protocol is refused, and the classic group goes on.
 fn stays_classic(settings: &[(&str, &str)], members: Vec<Classic>, shares: Option<Vec<Bytes>>) {
     let mut world = world(Durable::default(), settings);

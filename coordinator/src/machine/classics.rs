@@ -34,8 +34,8 @@ impl Leader {
     }
 
     /// Answers it; hands the question back where it must wait for a segment.
-    pub(super) fn ask_mixed(&mut self, asker: Asker, ask: Box<GroupAsk>, turn: &mut Turn) -> Option<Box<GroupAsk>> {
-        let answer = match *ask {
+    pub(super) fn ask_mixed(&mut self, asker: Asker, ask: GroupAsk, turn: &mut Turn) -> Option<Box<GroupAsk>> {
+        let answer = match ask {
             GroupAsk::Join { request, client } => match self.classic_join(&request, &client, turn) {
                 Some(response) => GroupAnswer::Join(response),
                 None => return Some(Box::new(GroupAsk::Join { request, client })),

@@ -131,7 +131,7 @@ impl Leader {
             }
         }
         if self.is_mixed(&ask) {
-            return self.ask_mixed(asker, ask, turn);
+            return self.ask_mixed(asker, *ask, turn);
         }
         let rules = self.membership.rules;
         let answer = match *ask {
