@@ -207,7 +207,6 @@ impl Config {
             problems.sort_by_key(|problem| problem.source);
             return Err(problems);
         }
-        assert!(!listeners.is_empty());
         Ok(Config {
             node_id: BrokerId(settings.small("node.id")),
             rack: settings.text("broker.rack"),
@@ -304,6 +303,7 @@ fn count(number: i64) -> usize {
 
 /// By its own name, or the first one.
 fn inter_broker_listener(settings: &Settings, listeners: &[Listener]) -> String {
+    assert!(!listeners.is_empty());
     let named = settings.text("inter.broker.listener.name");
     named.map_or_else(|| listeners[0].name.clone(), |name| name.to_ascii_uppercase())
 }
