@@ -220,6 +220,26 @@ fn whoever_waits_for_an_assignment_is_to_join_again_and_what_was_told_last_count
     assert_eq!(settle(&mut world, topic, &mut classics, &mut members), [1, 1, 2]);
 }
 
+#[test]
+fn a_generation_that_gathers_for_nobody_goes_over_as_well() {
+    let mut world = world(Durable::default(), &[("group.initial.rebalance.delay.ms", "3000")]);
+    create(&mut world, "a", 4);
+    let mut first = Classic { learns_id: true, ..Classic::new(&["a"]) };
+    assert_eq!(first.join(&mut world).err(), Some(Refusal::MemberIdRequired));
+    let waits = first.post_join(&mut world);
+    let mut second = Classic { learns_id: true, ..Classic::new(&["a"]) };
+    assert_eq!(second.join(&mut world).err(), Some(Refusal::MemberIdRequired));
+    first.leave(&mut world).expect("a member");
+    assert_eq!(first.hear_join(&mut world, waits).expect("told").err(), Some(Refusal::UnknownMemberId));
+    assert_eq!(listed(&mut world), [("PreparingRebalance", "classic")]);
+    let mut newcomer = Member::new("x", &["a"]);
+    newcomer.beat(&mut world).expect("it joins");
+    assert_eq!((newcomer.holds.len(), newcomer.epoch), (4, 1));
+    // The id that was given is one to join with here as well.
+    second.join(&mut world).expect("it joins");
+    assert_eq!(describe(&mut world).expect("it is there").members.len(), 2);
+}
+
 /// Found by the model: what is to be given back is used until that is heard.
 #[test]
 fn what_a_member_has_not_heard_of_giving_back_is_its_own() {

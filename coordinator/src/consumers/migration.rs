@@ -28,7 +28,6 @@ use crate::ledger::Ledger;
 /// # Errors
 /// Why it stays what it is.
 pub(crate) fn upgraded(group: &StoredGroup, rules: &Rules, ledger: &Ledger) -> Result<StoredConsumers, Refused> {
-    assert!(!group.members.is_empty(), "a group without members gives way");
     let refused = |because: &str| {
         let message = format!("Cannot upgrade classic group {} to consumer group because {because}.", group.id);
         Refused::new(Refusal::GroupIdNotFound, message)

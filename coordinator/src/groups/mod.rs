@@ -229,10 +229,10 @@ impl Groups {
         self.live.contains_key(id)
     }
 
-    /// A group in memory as it stands, also in the middle of a rebalance: what its members say, and no assignments that
-    /// they were not told.
+    /// A group in memory as it stands, also in the middle of a rebalance: what its members say of themselves. Where it
+    /// gathers, all may have left whom it began to gather for.
     pub(crate) fn standing(&self, id: &str) -> Option<StoredGroup> {
-        self.live.get(id).filter(|group| !group.members.is_empty()).map(Group::standing)
+        self.live.get(id).map(Group::standing)
     }
 
     /// A group becomes one of the consumer protocol: whoever waits for an answer is to join again.

@@ -134,9 +134,9 @@ impl Leader {
         Join { request, client, ledger: &self.ledger, rules, member_id, topics_changed }.join(group)
     }
 
-    /// What a classic group with members would be as one of the consumer protocol.
+    /// What a classic group that is not empty would be as one of the consumer protocol.
     pub(super) fn upgraded(&self, id: &Arc<str>) -> Result<StoredConsumers, Refused> {
-        let standing = self.membership.groups.standing(id).expect("a group with members is in memory");
+        let standing = self.membership.groups.standing(id).expect("a group that has a state is in memory");
         migration::upgraded(&standing, &self.membership.consumer_rules, &self.ledger)
     }
 
