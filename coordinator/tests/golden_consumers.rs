@@ -32,12 +32,14 @@ fn member(id: &str, assigned: &[u32], revoking: &[u32], target: &[u32]) -> Arc<S
         assigned: list(assigned),
         revoking: list(revoking),
         target: list(target),
+        classic: None,
     })
 }
 
 fn change(left: &[&str], members: Vec<Arc<StoredConsumer>>) -> ChangeConsumers {
     ChangeConsumers {
         group: Arc::from("billing"),
+        converts: false,
         epoch: 3,
         target_epoch: 3,
         topics_hash: 0x0123_4567_89ab_cdef,

@@ -32,6 +32,7 @@ fn member(id: &str, partitions: &[u32]) -> Arc<StoredConsumer> {
         assigned: partitions.clone(),
         revoking: Vec::new(),
         target: partitions,
+        classic: None,
     })
 }
 
@@ -46,6 +47,7 @@ fn samples() -> Samples {
     };
     let members = ChangeConsumers {
         group: Arc::from("billing"),
+        converts: false,
         epoch: 3,
         target_epoch: 3,
         topics_hash: 0x0123_4567_89ab_cdef,

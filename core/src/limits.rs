@@ -158,7 +158,8 @@ pub const TELEMETRY_NAME_BYTES_MAX: usize = 512;
 pub const TELEMETRY_EXPIRY_MS_MIN: u64 = 60_000;
 
 /// What the members of one group say of themselves, beside a fixed cost for each: a group of a thousand members with two
-/// strategies of 400 bytes. A join beyond is GROUP_MAX_SIZE_REACHED.
+/// strategies of 400 bytes. A join beyond is GROUP_MAX_SIZE_REACHED. In a group of the consumer protocol, members of the
+/// classic one count with their strategies as well as with their topics.
 pub const GROUP_MEMBERS_BYTES_MAX: u64 = MIB;
 
 /// What the leader of one group assigns. Together with [`GROUP_MEMBERS_BYTES_MAX`] it must fit one command.

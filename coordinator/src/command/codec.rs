@@ -34,6 +34,8 @@ pub fn encode(envelope: &Envelope, out: &mut Vec<u8>) -> usize {
         Command::StoreGroup(_) => put::<stored::StoreGroupV1>(envelope, out),
         Command::RemoveGroup { .. } => put::<stored::RemoveGroupV1>(envelope, out),
         Command::CommitOffsets(_) => put::<stored::CommitOffsetsV1>(envelope, out),
+        // What needs no more is written as it always was.
+        Command::ChangeConsumers(change) if change.is_mixed() => put::<stored::ChangeConsumersV2>(envelope, out),
         Command::ChangeConsumers(_) => put::<stored::ChangeConsumersV1>(envelope, out),
         Command::ChangeStreams(_) => put::<stored::ChangeStreamsV1>(envelope, out),
         Command::RemoveOffsets { .. } => put::<stored::RemoveOffsetsV1>(envelope, out),
@@ -75,6 +77,7 @@ pub fn decode(bytes: &[u8]) -> Result<(Envelope, usize), Corrupt> {
         stored::CommitOffsetsV1::FRAME => get::<stored::CommitOffsetsV1>(payload),
         stored::RemoveOffsetsV1::FRAME => get::<stored::RemoveOffsetsV1>(payload),
         stored::ChangeConsumersV1::FRAME => get::<stored::ChangeConsumersV1>(payload),
+        stored::ChangeConsumersV2::FRAME => get::<stored::ChangeConsumersV2>(payload),
         stored::ChangeSharersV1::FRAME => get::<stored::ChangeSharersV1>(payload),
         stored::ChangeSharesV1::FRAME => get::<stored::ChangeSharesV1>(payload),
         stored::RemoveSharesV1::FRAME => get::<stored::RemoveSharesV1>(payload),

@@ -24,7 +24,7 @@ mod stored;
 pub mod streams;
 
 pub use codec::{decode, encode};
-pub use consumers::{ChangeConsumers, StoredConsumer, StoredConsumers};
+pub use consumers::{ChangeConsumers, ClassicSide, StoredConsumer, StoredConsumers};
 pub use frame::Corrupt;
 pub use group::{CommitOffsets, StoredGroup, StoredMember};
 pub use shares::{ChangeShares, StoredShare};

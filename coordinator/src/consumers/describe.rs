@@ -46,6 +46,7 @@ fn described(group: &StoredConsumers, state: ConsumerState, ledger: &Ledger) -> 
         regex: member.regex.clone(),
         assigned: named(&member.assigned, ledger),
         target: named(&member.target, ledger),
+        is_classic: member.classic.is_some(),
     };
     ConsumersDescription {
         state,

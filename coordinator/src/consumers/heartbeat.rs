@@ -6,12 +6,11 @@ use std::sync::Arc;
 use apus_core::api::{ConsumerBeat, ConsumerHeartbeatRequest, GroupClient, TopicPartitions};
 use apus_core::error::{Refusal, Refused};
 use apus_core::ids::PartitionId;
-use apus_core::limits;
 
-use super::assign::Assignor;
-use super::reconcile::{Owned, reconcile};
+use super::next::{Moved, Spoken, View, advance};
+use super::reconcile::Owned;
 use super::rules::Rules;
-use super::topics::{Subscriptions, compile};
+use super::topics::compile;
 use crate::command::consumers::{AWAY, ChangeConsumers, StoredConsumer, StoredConsumers};
 use crate::ledger::Ledger;
 
@@ -93,23 +92,14 @@ impl Scene<'_> {
         let before = self.member(group, owned.as_ref())?;
         let mut member = before.clone().unwrap_or_else(|| self.newcomer());
         let takes_over = member.id != self.member_id || (request.member_epoch == 0 && member.epoch == AWAY);
-        let left: Vec<Arc<str>> =
-            before.iter().map(|one| Arc::clone(&one.id)).filter(|id| *id != self.member_id).collect();
+        let left = before.iter().map(|one| Arc::clone(&one.id)).filter(|id| *id != self.member_id).collect();
         if takes_over {
             (member.id, member.epoch, member.previous_epoch) = (Arc::clone(&self.member_id), 0, 0);
         }
         let resubscribed = self.update(&mut member)? || before.is_none();
-        let others = |one: &&Arc<StoredConsumer>| one.id != self.member_id && !left.contains(&one.id);
-        let others: Vec<&Arc<StoredConsumer>> = group.members.values().filter(others).collect();
-        let bytes: u64 = others.iter().map(|one| one.own_bytes()).sum::<u64>() + member.own_bytes();
-        if bytes > limits::GROUP_MEMBERS_BYTES_MAX {
-            return refused(Refusal::GroupMaxSizeReached, "The group's members say too much of themselves.".to_owned());
-        }
-        let mut next = Next::of(group);
-        let looks = next.looks(resubscribed, self.topics_changed);
-        let changed = if looks { next.advance(self, resubscribed, &mut member, &others) } else { Vec::new() };
-        let is_free = free(&member, &others, next.target_epoch);
-        reconcile(&mut member, next.target_epoch, owned.as_ref(), is_free);
+        let spoken = Spoken { member, resubscribed, left, owned };
+        let view = View { ledger: self.ledger, rules: self.rules, topics_changed: self.topics_changed };
+        let Moved { change, member, looks } = advance(group, &request.group_id, spoken, view)?;
         let is_told = request.member_epoch == 0 || is_full(request);
         let assigned_before = before.as_ref().filter(|_| !takes_over).map(|before| &before.assigned);
         let assignment =
@@ -122,9 +112,6 @@ impl Scene<'_> {
         };
         let revokes = !member.revoking.is_empty();
         let revokes_ms = revokes.then(|| u64::try_from(member.rebalance_timeout_ms).unwrap_or(0));
-        let moved = before.as_ref() != Some(&member);
-        let members: Vec<Arc<StoredConsumer>> = changed.into_iter().chain(moved.then(|| Arc::new(member))).collect();
-        let change = next.change(group, Arc::clone(&request.group_id), left, members);
         Ok(Step { change, beat, revokes_ms, looks })
     }
 
@@ -140,7 +127,10 @@ impl Scene<'_> {
         let found = match &request.instance_id {
             None => group.members.get(id),
             Some(instance) => match group.of_instance(instance) {
-                Some(owner) if joins && owner.epoch == AWAY => return Ok(Some(StoredConsumer::clone(owner))),
+                // One of the classic protocol is restarted under the other: it needs not have left.
+                Some(owner) if joins && (owner.epoch == AWAY || owner.classic.is_some()) => {
+                    return Ok(Some(StoredConsumer::clone(owner)));
+                }
                 Some(owner) if joins && owner.id != *id => {
                     let message = format!(
                         "Static member {id} with instance id {instance} cannot join the group because the instance id is \
@@ -171,21 +161,7 @@ impl Scene<'_> {
     }
 
     fn newcomer(&self) -> StoredConsumer {
-        StoredConsumer {
-            id: Arc::clone(&self.member_id),
-            instance_id: self.request.instance_id.clone(),
-            rack_id: None,
-            client: self.client.clone(),
-            rebalance_timeout_ms: 0,
-            topics: Vec::new(),
-            regex: None,
-            assignor: None,
-            epoch: 0,
-            previous_epoch: 0,
-            assigned: Vec::new(),
-            revoking: Vec::new(),
-            target: Vec::new(),
-        }
+        StoredConsumer::new(&self.member_id, self.request.instance_id.clone(), self.client)
     }
 
     /// What it says of itself now; true where it subscribes to something else.
@@ -193,6 +169,7 @@ impl Scene<'_> {
         let request = self.request;
         let before = (member.topics.clone(), member.regex.clone());
         member.client = self.client.clone();
+        member.classic = None;
         if let Some(rack) = &request.rack_id {
             member.rack_id = Some(Arc::clone(rack));
         }
@@ -239,107 +216,6 @@ fn fence(received: i32, member: &StoredConsumer, owned: Option<&Owned>) -> Resul
 fn is_full(request: &ConsumerHeartbeatRequest) -> bool {
     let subscribed = request.topics.is_some() || request.regex.is_some();
     request.rebalance_timeout_ms.is_some() && subscribed && request.owned.is_some()
-}
-
-/// Whether nobody but the member holds a partition. A change of targets moves nobody else: what they hold is stored.
-fn free(
-    member: &StoredConsumer,
-    others: &[&Arc<StoredConsumer>],
-    target_epoch: i32,
-) -> impl Fn(PartitionId) -> bool + use<> {
-    let waits = !member.is_settled(target_epoch);
-    let holders = others.iter().filter(|_| waits);
-    let held: BTreeSet<PartitionId> =
-        holders.flat_map(|one| one.assigned.iter().chain(&one.revoking)).copied().collect();
-    move |partition| !held.contains(&partition)
-}
-
-/// The group's own numbers, on their way.
-#[derive(Debug)]
-pub(super) struct Next {
-    pub(super) epoch: i32,
-    pub(super) target_epoch: i32,
-    topics_hash: u64,
-    assignor: Arc<str>,
-}
-
-impl Next {
-    pub(super) fn of(group: &StoredConsumers) -> Next {
-        Next {
-            epoch: group.epoch,
-            target_epoch: group.target_epoch,
-            topics_hash: group.topics_hash,
-            assignor: Arc::clone(&group.assignor),
-        }
-    }
-
-    /// Whether topics may matter: where somebody subscribes anew or left, or topics changed.
-    pub(super) fn looks(&self, resubscribed: bool, topics_changed: bool) -> bool {
-        resubscribed || topics_changed || self.epoch > self.target_epoch
-    }
-
-    /// Looks at topics, and assigns anew where the group's epoch has risen; the others whose targets changed.
-    fn advance(
-        &mut self,
-        scene: &Scene<'_>,
-        resubscribed: bool,
-        member: &mut StoredConsumer,
-        others: &[&Arc<StoredConsumer>],
-    ) -> Vec<Arc<StoredConsumer>> {
-        let behind = self.epoch > self.target_epoch;
-        let mut all: Vec<&StoredConsumer> = others.iter().map(|one| &***one).chain([&*member]).collect();
-        all.sort_by(|earlier, later| earlier.id.cmp(&later.id));
-        let wanted = Subscriptions::of(all.iter().copied(), scene.ledger);
-        // Where somebody left, the epoch has risen for it already.
-        if resubscribed || (wanted.hash != self.topics_hash && !behind) {
-            self.epoch = self.epoch.checked_add(1).unwrap_or(1);
-        }
-        self.topics_hash = wanted.hash;
-        if self.epoch == self.target_epoch {
-            return Vec::new();
-        }
-        let assignor = preferred(&all, scene.rules);
-        let shares = assignor.assign(&all, &wanted);
-        self.target_epoch = self.epoch;
-        self.assignor = Arc::from(assignor.name());
-        let (mut changed, mut own) = (Vec::new(), Vec::new());
-        for (one, target) in all.into_iter().zip(shares) {
-            if one.id == member.id {
-                own = target;
-            } else if one.target != target {
-                changed.push(Arc::new(StoredConsumer { target, ..one.clone() }));
-            }
-        }
-        member.target = own;
-        changed
-    }
-
-    /// What is to be stored, if anything is.
-    pub(super) fn change(
-        self,
-        group: &StoredConsumers,
-        id: Arc<str>,
-        left: Vec<Arc<str>>,
-        members: Vec<Arc<StoredConsumer>>,
-    ) -> Option<ChangeConsumers> {
-        let same = self.epoch == group.epoch && self.target_epoch == group.target_epoch;
-        if same && self.topics_hash == group.topics_hash && left.is_empty() && members.is_empty() {
-            return None;
-        }
-        let Next { epoch, target_epoch, topics_hash, assignor } = self;
-        Some(ChangeConsumers { group: id, epoch, target_epoch, topics_hash, assignor, left, members })
-    }
-}
-
-/// The assignor that most members prefer; the first of the settings where nobody does.
-fn preferred(members: &[&StoredConsumer], rules: &Rules) -> Assignor {
-    let votes = |assignor: &Assignor| {
-        members.iter().filter(|member| member.assignor.as_deref() == Some(assignor.name())).count()
-    };
-    let mut offered: Vec<Assignor> = rules.assignors.into_iter().flatten().collect();
-    // Of equals the first: the order of the settings.
-    offered.sort_by_key(|assignor| std::cmp::Reverse(votes(assignor)));
-    offered.first().copied().unwrap_or(Assignor::Uniform)
 }
 
 /// What a member says that it holds, in the ledger's numbers.

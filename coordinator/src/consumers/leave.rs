@@ -15,6 +15,7 @@ pub(crate) fn without(group: &StoredConsumers, id: &Arc<str>, left: Vec<Arc<str>
     assert!(!left.is_empty());
     ChangeConsumers {
         group: Arc::clone(id),
+        converts: false,
         epoch: group.epoch.checked_add(1).unwrap_or(1),
         target_epoch: group.target_epoch,
         topics_hash: group.topics_hash,
@@ -96,7 +97,14 @@ pub(crate) fn speaks(id: &str, member: &str, epoch: i32, ledger: &Ledger) -> Opt
     let group = ledger.consumers(id).filter(|group| !group.members.is_empty())?;
     Some(match group.members.get(member) {
         None => Err(Refusal::UnknownMemberId),
+        Some(member) if member.epoch != epoch && member.classic.is_some() => Err(Refusal::IllegalGeneration),
         Some(member) if member.epoch != epoch => Err(Refusal::StaleMemberEpoch),
         Some(_) => Ok(()),
     })
+}
+
+/// Whether a member of a group is of the classic protocol: it may speak of offsets as members of classic groups do.
+pub(crate) fn is_classic(id: &str, member: &str, ledger: &Ledger) -> bool {
+    let member = ledger.consumers(id).and_then(|group| group.members.get(member));
+    member.is_some_and(|member| member.classic.is_some())
 }

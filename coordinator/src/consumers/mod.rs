@@ -1,5 +1,8 @@
 //! Groups of the consumer protocol (KIP-848): the coordinator assigns, and members reconcile one by one.
 //!
+//! Members of the classic protocol may be among them ([`classic`]), while clients are moved from one protocol to the other;
+//! a group goes over with its members ([`migration`]).
+//!
 //! What a group is stands in the ledger, whole: epochs, members, targets, and who holds what. A heartbeat is a function of
 //! that ([`heartbeat`]); what it changes is one command, and its answer leaves when that is durable. One that changes
 //! nothing writes nothing. Here is only what is not durable: when members were heard, and until when they may take to give
@@ -17,13 +20,17 @@ use std::sync::Arc;
 use apus_core::api::ConsumerState;
 use apus_core::time::Instant;
 
-use crate::command::consumers::{AWAY, ChangeConsumers, StoredConsumers};
+use crate::command::consumers::{AWAY, ChangeConsumers, StoredConsumer, StoredConsumers};
 use crate::ledger::Ledger;
 
 pub(crate) mod assign;
+pub(crate) mod classic;
 pub(crate) mod describe;
+mod embedded;
 pub(crate) mod heartbeat;
 pub(crate) mod leave;
+pub(crate) mod migration;
+mod next;
 mod reconcile;
 mod rules;
 pub(crate) mod topics;
@@ -38,13 +45,28 @@ const LOOK_MS: u64 = 1_000;
 struct Presence {
     /// When its silence has lasted too long.
     session_at: Instant,
-    /// When it has taken too long to give partitions back.
+    /// When it has taken too long to give partitions back, or, of one of the classic protocol, to join again.
     revoke_at: Instant,
+    /// When one of the classic protocol has joined and taken too long to ask for its assignment.
+    sync_at: Instant,
+}
+
+/// What a member of the classic protocol was heard by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Sign {
+    /// It joined: it is to ask for its assignment.
+    Joined,
+    /// It was told its assignment.
+    Synced,
+    /// It lives.
+    Beat,
+    /// It was told to join again.
+    Recalled,
 }
 
 impl Presence {
     fn at(self) -> Instant {
-        self.session_at.min(self.revoke_at)
+        self.session_at.min(self.revoke_at).min(self.sync_at)
     }
 }
 
@@ -107,7 +129,11 @@ impl Consumers {
             for member in group.members.values() {
                 let revokes = !member.revoking.is_empty();
                 let revokes_ms = revokes.then(|| u64::try_from(member.rebalance_timeout_ms).unwrap_or(0));
-                consumers.heard(&stored.id, &member.id, revokes_ms, session_ms, now);
+                match &member.classic {
+                    Some(_) if revokes => consumers.heard_classic(&stored.id, member, Sign::Recalled, now),
+                    Some(_) => consumers.heard_classic(&stored.id, member, Sign::Beat, now),
+                    None => consumers.heard(&stored.id, &member.id, revokes_ms, session_ms, now),
+                }
             }
         }
         consumers
@@ -122,12 +148,40 @@ impl Consumers {
         session_ms: u64,
         now: Instant,
     ) {
+        let session_at = now.after_ms(session_ms);
+        let begun = self.presence(id, member).revoke_at;
+        let revoke_at = revokes_ms.map_or(Instant::NEVER, |most_ms| begun.min(now.after_ms(most_ms)));
+        self.note(id, member, Presence { session_at, revoke_at, sync_at: Instant::NEVER }, now);
+    }
+
+    /// A member of the classic protocol was heard: it has times of its own.
+    pub(crate) fn heard_classic(&mut self, id: &Arc<str>, member: &StoredConsumer, sign: Sign, now: Instant) {
+        let session_ms = member.classic.as_ref().map_or(0, |side| side.session_timeout_ms);
+        let after = |most_ms: i32| now.after_ms(u64::try_from(most_ms).unwrap_or(0));
+        let before = self.presence(id, &member.id);
+        let presence = Presence { session_at: after(session_ms), ..before };
+        let presence = match sign {
+            Sign::Joined => {
+                Presence { revoke_at: Instant::NEVER, sync_at: after(member.rebalance_timeout_ms), ..presence }
+            }
+            Sign::Synced => Presence { sync_at: Instant::NEVER, ..presence },
+            Sign::Beat => presence,
+            Sign::Recalled => {
+                Presence { revoke_at: before.revoke_at.min(after(member.rebalance_timeout_ms)), ..presence }
+            }
+        };
+        self.note(id, &member.id, presence, now);
+    }
+
+    /// When a member is due as it was heard last; one that was not never is.
+    fn presence(&self, id: &str, member: &str) -> Presence {
+        let never = Presence { session_at: Instant::NEVER, revoke_at: Instant::NEVER, sync_at: Instant::NEVER };
+        self.live.get(id).and_then(|live| live.members.get(member)).copied().unwrap_or(never)
+    }
+
+    fn note(&mut self, id: &Arc<str>, member: &Arc<str>, presence: Presence, now: Instant) {
         let new = || Live { members: BTreeMap::new(), wake_at: Instant::NEVER, topics_mark: None, look_at: now };
         let live = self.live.entry(Arc::clone(id)).or_insert_with(new);
-        let session_at = now.after_ms(session_ms);
-        let begun = live.members.get(member).map_or(Instant::NEVER, |presence| presence.revoke_at);
-        let revoke_at = revokes_ms.map_or(Instant::NEVER, |most_ms| begun.min(now.after_ms(most_ms)));
-        let presence = Presence { session_at, revoke_at };
         live.members.insert(Arc::clone(member), presence);
         if presence.at() < live.wake_at {
             self.timers.remove(&(live.wake_at, Arc::clone(id)));
@@ -145,8 +199,8 @@ impl Consumers {
         }
     }
 
-    /// Nobody is in it.
-    fn forget(&mut self, id: &str) {
+    /// Nobody is in it, or it is a classic group now.
+    pub(crate) fn forget(&mut self, id: &str) {
         if let Some((id, live)) = self.live.remove_entry(id) {
             self.timers.remove(&(live.wake_at, id));
         }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use apus_core::config::{Config, GroupBounds, ResourceKind, group_times};
+use apus_core::config::{Config, GroupBounds, MigrationPolicy, ResourceKind, group_times};
 
 use super::assign::Assignor;
 use crate::ledger::Ledger;
@@ -20,6 +20,10 @@ pub struct Rules {
     pub members_max: usize,
     /// `group.consumer.assignors`: the first one serves whoever has no preference.
     pub assignors: [Option<Assignor>; 2],
+    /// `group.consumer.migration.policy`: which way a group with members may go.
+    pub migration: MigrationPolicy,
+    /// `group.max.size`: members of a classic group.
+    pub classic_members_max: usize,
 }
 
 impl Rules {
@@ -36,6 +40,8 @@ impl Rules {
             ),
             members_max: node.group_consumer_members_max,
             assignors: [assignors.next(), assignors.next()],
+            migration: node.group_consumer_migration,
+            classic_members_max: node.group_members_max,
         }
     }
 

@@ -137,6 +137,11 @@ impl Group {
     pub(super) fn stored(&self) -> StoredGroup {
         assert!(matches!(self.state, GroupState::Empty | GroupState::Stable));
         assert!((self.state == GroupState::Empty) == self.members.is_empty());
+        self.standing()
+    }
+
+    /// The group as it stands, whatever goes on in it.
+    pub(super) fn standing(&self) -> StoredGroup {
         StoredGroup {
             id: Arc::clone(&self.id),
             generation: self.generation,
@@ -302,6 +307,19 @@ impl Group {
         }
         if let Some(asker) = member.syncing {
             moment.synced(asker, Err(Refusal::UnknownMemberId));
+        }
+    }
+
+    /// The group is another kind's from now on: whoever waits is to join again.
+    pub(super) fn recall(&mut self, moment: &mut Moment<'_>) {
+        let ids: Vec<Arc<str>> = self.members.keys().cloned().collect();
+        for id in ids {
+            if let Some(asker) = self.take_joining(&id) {
+                moment.joined(asker, &id, Err(Refusal::RebalanceInProgress));
+            }
+            if let Some(asker) = self.members.get_mut(&id).and_then(|member| member.syncing.take()) {
+                moment.synced(asker, Err(Refusal::RebalanceInProgress));
+            }
         }
     }
 

@@ -117,7 +117,7 @@ impl Member {
 
 /// Copies: a slice of the request would pin all of it for the member's life. Of a strategy that is named twice, the
 /// first counts.
-fn own(protocols: &[GroupProtocol]) -> Vec<GroupProtocol> {
+pub(crate) fn own(protocols: &[GroupProtocol]) -> Vec<GroupProtocol> {
     let mut owned: Vec<GroupProtocol> = Vec::with_capacity(protocols.len());
     let mut names = std::collections::BTreeSet::new();
     for protocol in protocols {
@@ -130,6 +130,6 @@ fn own(protocols: &[GroupProtocol]) -> Vec<GroupProtocol> {
 }
 
 /// Clients of the first version do not say; others say nothing useful below zero.
-fn rebalance_timeout_ms(request: &JoinGroupRequest) -> i32 {
+pub(crate) fn rebalance_timeout_ms(request: &JoinGroupRequest) -> i32 {
     if request.rebalance_timeout_ms < 0 { request.session_timeout_ms } else { request.rebalance_timeout_ms }
 }

@@ -46,8 +46,10 @@ mod tests;
 
 use group::{Group, Unsaved};
 use join::Wish;
+pub(crate) use member::{own as own_protocols, rebalance_timeout_ms};
 pub use moment::{Asker, Moment};
 pub use rules::Rules;
+pub(crate) use subscription::CONSUMER;
 
 /// A group without its members as a command: four names of 32 KiB at most.
 pub const TITLE_BYTES_MAX: u64 = 132 << 10;
@@ -225,6 +227,27 @@ impl Groups {
     #[must_use]
     pub fn is_live(&self, id: &str) -> bool {
         self.live.contains_key(id)
+    }
+
+    /// A group in memory as it stands, also in the middle of a rebalance: what its members say of themselves. Where it
+    /// gathers, all may have left whom it began to gather for.
+    pub(crate) fn standing(&self, id: &str) -> Option<StoredGroup> {
+        self.live.get(id).map(Group::standing)
+    }
+
+    /// A group becomes one of the consumer protocol: whoever waits for an answer is to join again.
+    pub(crate) fn give_way(&mut self, id: &str, moment: &mut Moment<'_>) {
+        self.on(id, |group| group.recall(moment));
+        self.release(id);
+    }
+
+    /// A group of the consumer protocol has become this classic one.
+    pub(crate) fn take_over(&mut self, stored: &StoredGroup, moment: &mut Moment<'_>) {
+        let group = Group::load(stored, moment);
+        self.bytes += group.bytes();
+        self.timers.insert((group.wake_at, Arc::clone(&group.id)));
+        let earlier = self.live.insert(Arc::clone(&group.id), group);
+        assert!(earlier.is_none(), "a group is of one kind");
     }
 
     /// Forgets a group that is about to be removed.

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use crate::command::StoredGroup;
 
 /// The protocol type of consumers.
-pub(super) const CONSUMER: &str = "consumer";
+pub(crate) const CONSUMER: &str = "consumer";
 
 /// The topics that members of a consumer group subscribe to; nothing where that is not known.
 pub(super) fn topics(group: &StoredGroup) -> Option<BTreeSet<&str>> {

@@ -4,6 +4,9 @@
 //! many members. Each of them: id; static name and rack, each 1 byte and, after 1, a text; client id and address;
 //! rebalance timeout (4); 4 bytes of how many topics, each a text; pattern and assignor as the static name; epoch and the
 //! one before (4 each); what it is assigned, gives back and is to have, each 4 bytes of how many and 4 for each.
+//!
+//! Where some of them are of the classic protocol, this follows for each of all, in the same order: 1 byte whether it is;
+//! after 1, its session timeout (4), and 4 bytes of how many strategies, each a name and bytes with their length (4).
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -14,9 +17,9 @@ use apus_core::ids::PartitionId;
 use apus_core::limits;
 
 use super::Ledger;
-use super::group::{Group, NewerKind, put_option, take_option};
+use super::group::{Group, NewerKind, put_option, put_protocols, take_option, take_protocols};
 use super::record::{Cursor, put_text};
-use crate::command::consumers::{ChangeConsumers, StoredConsumer, StoredConsumers};
+use crate::command::consumers::{ChangeConsumers, ClassicSide, StoredConsumer, StoredConsumers};
 use crate::command::{Corrupt, StoredGroup};
 
 /// What members of the consumer protocol call themselves.
@@ -30,11 +33,14 @@ impl Ledger {
         let (lsn, since_ms) = (self.scalars.lsn, self.scalars.clock_ms);
         let number = self.groups.by_name.get(&change.group).copied();
         let known = number.and_then(|number| self.groups.table.get(number));
-        if known.is_some_and(|group| group.is_inhabited() && group.consumers.is_none()) {
+        let gives_way = change.converts && !shared && known.is_some_and(Group::is_classic);
+        if known.is_some_and(|group| group.is_inhabited() && group.consumers.is_none()) && !gives_way {
             return Err(Refusal::NonEmptyGroup);
         } else if known.is_some_and(|group| group.consumers.is_some() && group.shared != shared) {
             return Err(Refusal::InconsistentGroupProtocol);
         }
+        // A classic group that gathers over an empty one of the consumer protocol begins anew as well.
+        let known = known.filter(|group| !change.converts || group.is_inhabited());
         let before = known.and_then(|group| group.consumers.clone()).unwrap_or_default();
         let after = before.changed(change);
         let is_sound = if shared { after.is_sound_shared() } else { after.is_sound() };
@@ -115,6 +121,27 @@ pub(super) fn put_consumers(out: &mut Vec<u8>, group: &StoredConsumers) {
     }
 }
 
+/// The classic sides of members, in the order of all.
+pub(super) fn put_sides(out: &mut Vec<u8>, group: &StoredConsumers) {
+    for member in group.members.values() {
+        out.push(u8::from(member.classic.is_some()));
+        if let Some(side) = &member.classic {
+            out.extend_from_slice(&side.session_timeout_ms.to_le_bytes());
+            put_protocols(out, &side.protocols);
+        }
+    }
+}
+
+pub(super) fn take_sides(bytes: &mut Cursor<'_>, group: &mut StoredConsumers) -> Result<(), Corrupt> {
+    for member in group.members.values_mut() {
+        if bytes.flag()? {
+            let side = ClassicSide { session_timeout_ms: bytes.i32()?, protocols: take_protocols(bytes)? };
+            Arc::make_mut(member).classic = Some(Arc::new(side));
+        }
+    }
+    Ok(())
+}
+
 fn put_count(out: &mut Vec<u8>, count: usize) {
     out.extend_from_slice(&(count as u32).to_le_bytes());
 }
@@ -149,6 +176,7 @@ fn take_member(bytes: &mut Cursor<'_>) -> Result<StoredConsumer, Corrupt> {
         assigned: take_partitions(bytes)?,
         revoking: take_partitions(bytes)?,
         target: take_partitions(bytes)?,
+        classic: None,
     })
 }
 

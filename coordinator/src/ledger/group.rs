@@ -5,7 +5,7 @@ use std::sync::Arc;
 use apus_core::api::{GroupClient, GroupProtocol};
 use bytes::Bytes;
 
-use super::consumers::{put_consumers, take_consumers};
+use super::consumers::{put_consumers, put_sides, take_consumers, take_sides};
 use super::record::{Cursor, Record, hash, put_text};
 use super::streams::{put_streams, take_streams};
 use crate::command::Corrupt;
@@ -18,12 +18,13 @@ const GONE: u8 = 1;
 const CONSUMERS: u8 = 2;
 const SHARED: u8 = 8;
 const STREAMS: u8 = 4;
+const SIDES: u8 = 16;
 
 /// A group.
 ///
 /// Stored: 1 byte of bits, 1 whether it is gone, 2 whether members of the consumer protocol follow (see
 /// [`consumers`](super::consumers)), 4 whether a streams group does (see [`streams`](super::streams)), 8 whether these are a
-/// share group's; its name; generation (4); protocol type, protocol and leader, each 1 byte and, after 1, a text; 1 byte
+/// share group's, 16 whether some of the former are of the classic protocol; its name; generation (4); protocol type, protocol and leader, each 1 byte and, after 1, a text; 1 byte
 /// whether members left; the time (8); 4 bytes of how many members. Each of them: id; static name as above; client id and
 /// address; session and rebalance timeouts (4 each); 4 bytes of how many strategies, each a name and bytes with their
 /// length (4); the assignment likewise.
@@ -63,6 +64,9 @@ impl Group {
         let mut bytes = Vec::new();
         put_group(&mut bytes, &stored);
         put_consumers(&mut bytes, &consumers);
+        if consumers.classic().next().is_some() {
+            put_sides(&mut bytes, &consumers);
+        }
         Group { stored, consumers: Some(consumers), shared, streams: None, gone: false, hash: hash(0, &bytes) }
     }
 
@@ -80,6 +84,16 @@ impl Group {
             (None, Some(_)) => Some(NewerKind::Streams),
             (None, None) => None,
         }
+    }
+
+    /// True where it is none of the newer protocols.
+    pub(super) fn is_classic(&self) -> bool {
+        self.newer_kind().is_none()
+    }
+
+    /// Whether members of the classic protocol are in it beside those of the consumer protocol.
+    fn is_mixed(&self) -> bool {
+        self.consumers.as_ref().is_some_and(|consumers| consumers.classic().next().is_some())
     }
 
     /// True where somebody is in it.
@@ -100,7 +114,8 @@ impl Group {
         let consumers = if self.consumers.is_some() { CONSUMERS } else { 0 };
         let shared = if self.shared { SHARED } else { 0 };
         let streams = if self.streams.is_some() { STREAMS } else { 0 };
-        u8::from(self.gone) | consumers | shared | streams
+        let sides = if self.is_mixed() { SIDES } else { 0 };
+        u8::from(self.gone) | consumers | shared | streams | sides
     }
 }
 
@@ -113,6 +128,9 @@ impl Record for Group {
         put_group(out, &self.stored);
         if let Some(consumers) = &self.consumers {
             put_consumers(out, consumers);
+            if self.is_mixed() {
+                put_sides(out, consumers);
+            }
         }
         if let Some(streams) = &self.streams {
             put_streams(out, streams);
@@ -121,9 +139,10 @@ impl Record for Group {
 
     fn read(bytes: &mut Cursor<'_>) -> Result<Group, Corrupt> {
         let bits = bytes.u8()?;
-        let is_known = bits & !(GONE | CONSUMERS | STREAMS | SHARED) == 0;
+        let is_known = bits & !(GONE | CONSUMERS | STREAMS | SHARED | SIDES) == 0;
         // A share group has members as one of the consumer protocol has; a streams group has its own.
         let agrees = (bits & CONSUMERS != 0 || bits & SHARED == 0) && (bits & CONSUMERS == 0 || bits & STREAMS == 0);
+        let agrees = agrees && (bits & SIDES == 0 || bits & (CONSUMERS | SHARED) == CONSUMERS);
         if !(is_known && agrees) {
             return Err(Corrupt::Value("a flag"));
         }
@@ -142,7 +161,10 @@ impl Record for Group {
         if bits & CONSUMERS == 0 {
             return Ok(Group { gone, ..Group::new(Arc::new(stored)) });
         }
-        let consumers = take_consumers(bytes)?;
+        let mut consumers = take_consumers(bytes)?;
+        if bits & SIDES != 0 {
+            take_sides(bytes, &mut consumers)?;
+        }
         let shared = bits & SHARED != 0;
         let is_sound = if shared { consumers.is_sound_shared() } else { consumers.is_sound() };
         if !is_sound || !stored.members.is_empty() {
@@ -173,13 +195,21 @@ fn put_group(out: &mut Vec<u8>, group: &StoredGroup) {
         put_text(out, &member.client.host);
         out.extend_from_slice(&member.session_timeout_ms.to_le_bytes());
         out.extend_from_slice(&member.rebalance_timeout_ms.to_le_bytes());
-        out.extend_from_slice(&(member.protocols.len() as u32).to_le_bytes());
-        for protocol in &member.protocols {
-            put_text(out, &protocol.name);
-            put_bytes(out, &protocol.metadata);
-        }
+        put_protocols(out, &member.protocols);
         put_bytes(out, &member.assignment);
     }
+}
+
+pub(super) fn put_protocols(out: &mut Vec<u8>, protocols: &[GroupProtocol]) {
+    out.extend_from_slice(&(protocols.len() as u32).to_le_bytes());
+    for protocol in protocols {
+        put_text(out, &protocol.name);
+        put_bytes(out, &protocol.metadata);
+    }
+}
+
+pub(super) fn take_protocols(bytes: &mut Cursor<'_>) -> Result<Vec<GroupProtocol>, Corrupt> {
+    (0..bytes.u32()?).map(|_| Ok(GroupProtocol { name: bytes.text()?, metadata: take_bytes(bytes)? })).collect()
 }
 
 fn take_group(bytes: &mut Cursor<'_>) -> Result<StoredGroup, Corrupt> {
@@ -194,20 +224,15 @@ fn take_group(bytes: &mut Cursor<'_>) -> Result<StoredGroup, Corrupt> {
         members: Vec::new(),
     };
     for _ in 0..bytes.u32()? {
-        let mut member = StoredMember {
+        group.members.push(StoredMember {
             id: bytes.text()?,
             instance_id: take_option(bytes)?,
             client: GroupClient { id: bytes.text()?, host: bytes.text()? },
             session_timeout_ms: bytes.i32()?,
             rebalance_timeout_ms: bytes.i32()?,
-            protocols: Vec::new(),
-            assignment: Bytes::new(),
-        };
-        for _ in 0..bytes.u32()? {
-            member.protocols.push(GroupProtocol { name: bytes.text()?, metadata: take_bytes(bytes)? });
-        }
-        member.assignment = take_bytes(bytes)?;
-        group.members.push(member);
+            protocols: take_protocols(bytes)?,
+            assignment: take_bytes(bytes)?,
+        });
     }
     Ok(group)
 }

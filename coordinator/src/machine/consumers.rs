@@ -15,6 +15,7 @@ use super::leader::Leader;
 use crate::command::Command;
 use crate::command::consumers::{ChangeConsumers, StoredConsumers};
 use crate::consumers::heartbeat::{Scene, Step, validate};
+use crate::consumers::migration::converting;
 use crate::consumers::{describe, leave};
 use crate::journal::{Claim, Room};
 
@@ -33,9 +34,10 @@ impl Leader {
         };
         let id = &request.group_id;
         if let Some(change) = step.change {
-            let left = change.left.clone();
-            match self.change_consumers(change, Claim::Client, turn) {
-                Ok(()) => self.membership.consumers.gone(id, &left),
+            let converts = change.converts;
+            match self.move_consumers(change, Claim::Client, turn) {
+                Ok(_) if converts => self.finish_upgrade(id, turn),
+                Ok(_) => {}
                 Err(Some(refused)) => return Some(ConsumerHeartbeatResponse { result: Err(refused) }),
                 Err(None) => return None,
             }
@@ -64,9 +66,13 @@ impl Leader {
         let not_found = |message| Err(Refused::new(Refusal::GroupIdNotFound, message));
         let classic = self.membership.groups.state(id).is_some_and(|state| state != GroupState::Empty);
         let known = self.ledger.consumers(id).filter(|_| !classic);
-        let new = StoredConsumers::default();
+        let mut new = StoredConsumers::default();
         let group = match known {
             Some(group) => &**group,
+            None if classic && request.member_epoch == 0 => {
+                new = self.upgraded(id)?;
+                &new
+            }
             None if classic || self.ledger.newer_kind(id).is_some() => {
                 return not_found(format!("Group {id} is not a consumer group."));
             }
@@ -84,14 +90,16 @@ impl Leader {
             Arc::from(Uuid::random(turn.rng.bits128()).to_string())
         };
         let scene = Scene { request, client, ledger: &self.ledger, rules, member_id, topics_changed };
-        scene.beat(group)
+        let step = scene.beat(group)?;
+        let change = step.change.map(|change| if classic { converting(group, change) } else { change });
+        Ok(Step { change, ..step })
     }
 
     /// Journals a change of a group.
     ///
     /// # Errors
     /// Why it was refused, or nothing where it has to wait for a segment.
-    fn change_consumers(
+    pub(super) fn change_consumers(
         &mut self,
         change: ChangeConsumers,
         claim: Claim,
@@ -114,9 +122,8 @@ impl Leader {
         let group = self.ledger.consumers(&request.group_id).expect("a group in memory is stored");
         let (left, results) = leave::put_out(&request.members, group);
         if !left.is_empty() {
-            let change = leave::without(group, &request.group_id, left.clone());
-            self.change_consumers(change, Claim::Upkeep, turn).map_err(|_| Refusal::CoordinatorNotAvailable)?;
-            self.membership.consumers.gone(&request.group_id, &left);
+            let change = leave::without(group, &request.group_id, left);
+            self.move_consumers(change, Claim::Upkeep, turn).map_err(|_| Refusal::CoordinatorNotAvailable)?;
         }
         Ok(results)
     }
@@ -137,7 +144,7 @@ impl Leader {
         let Some((id, change)) = self.membership.consumers.due(&self.ledger, turn.now) else { return Ok(false) };
         let left = change.as_ref().map(|change| change.left.clone()).unwrap_or_default();
         if let Some(change) = change {
-            self.change_consumers(change, Claim::Upkeep, turn).map_err(|_| Room::No)?;
+            self.move_consumers(change, Claim::Upkeep, turn).map_err(|_| Room::No)?;
         }
         self.membership.consumers.settled(&id, &left);
         Ok(true)

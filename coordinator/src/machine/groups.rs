@@ -95,7 +95,7 @@ impl Membership {
     }
 }
 
-fn moment<'a>(rules: Rules, turn: &'a mut Turn<'_>) -> Moment<'a> {
+pub(super) fn moment<'a>(rules: Rules, turn: &'a mut Turn<'_>) -> Moment<'a> {
     Moment { now: turn.now, wall_ms: turn.wall.0, rng: turn.rng, rules, said: Vec::new() }
 }
 
@@ -129,6 +129,9 @@ impl Leader {
                 self.say_group(asker, ask.refused(Refusal::CoordinatorNotAvailable), turn);
                 return None;
             }
+        }
+        if self.is_mixed(&ask) {
+            return self.ask_mixed(asker, *ask, turn);
         }
         let rules = self.membership.rules;
         let answer = match *ask {

@@ -29,6 +29,7 @@ mod acknowledge;
 mod alteration;
 mod asks;
 pub mod calls;
+mod classics;
 mod commit;
 mod consumers;
 mod creation;

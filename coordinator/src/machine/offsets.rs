@@ -16,7 +16,7 @@ use apus_core::turn::Turn;
 use super::leader::Leader;
 use crate::command::group::OFFSETS_MAX;
 use crate::command::{self, Command, Envelope};
-use crate::consumers::leave::speaks;
+use crate::consumers::leave::{is_classic, speaks};
 use crate::groups::Moment;
 use crate::journal::{Claim, Room};
 use crate::ledger::Decision;
@@ -39,7 +39,7 @@ impl Leader {
         // As in Kafka: whoever is no member is told that first.
         let speaks = speaks.map(|known| match known {
             Err(Refusal::UnknownMemberId) => known,
-            _ if request.knows_epochs => known,
+            _ if request.knows_epochs || is_classic(&caller.group_id, &caller.member_id, &self.ledger) => known,
             _ => Err(Refusal::UnsupportedVersion),
         });
         let speaks = speaks.or_else(|| self.streamer_commits(&request));

@@ -105,6 +105,7 @@ impl Leader {
         }
         let change = ChangeConsumers {
             group: Arc::clone(group),
+            converts: false,
             epoch: 0,
             target_epoch: 0,
             topics_hash: 0,

@@ -70,6 +70,7 @@ impl Scene<'_> {
         }
         let mut change = ChangeConsumers {
             group: Arc::clone(&self.request.group_id),
+            converts: false,
             epoch: group.epoch,
             target_epoch: group.target_epoch,
             topics_hash: group.topics_hash,
@@ -121,21 +122,7 @@ impl Scene<'_> {
     }
 
     fn newcomer(&self) -> StoredConsumer {
-        StoredConsumer {
-            id: Arc::clone(&self.request.member_id),
-            instance_id: None,
-            rack_id: None,
-            client: self.client.clone(),
-            rebalance_timeout_ms: 0,
-            topics: Vec::new(),
-            regex: None,
-            assignor: None,
-            epoch: 0,
-            previous_epoch: 0,
-            assigned: Vec::new(),
-            revoking: Vec::new(),
-            target: Vec::new(),
-        }
+        StoredConsumer::new(&self.request.member_id, None, self.client)
     }
 
     /// What it says of itself now.

@@ -1,6 +1,7 @@
 //! A disk, a store and three cores in memory, around one coordinator. Effects are performed one at a time, so that a
 //! crash can strike between any two of them.
 
+pub mod classics;
 pub mod members;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -366,11 +367,17 @@ impl World {
 
     /// Asks, lets the world come to rest, and returns the answer if one came.
     pub fn ask(&mut self, ask: Ask) -> Option<Answer> {
+        let ticket = self.post(ask);
+        self.answers.remove(&ticket)
+    }
+
+    /// Asks and lets the world come to rest; the answer may come much later, under this ticket.
+    pub fn post(&mut self, ask: Ask) -> u64 {
         self.tickets += 1;
         let ticket = Ticket(self.tickets);
         self.step(CoordinatorEvent::Message(Message::Ask { core: CoreId(1), ticket, ask }));
         self.settle();
-        self.answers.remove(&ticket.0)
+        ticket.0
     }
 
     /// Creates a topic; its partitions are numbered from 0 where it is the first one.

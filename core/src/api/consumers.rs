@@ -148,6 +148,8 @@ pub struct DescribedConsumer {
     pub assigned: Vec<NamedPartitions>,
     /// What it is to have.
     pub target: Vec<NamedPartitions>,
+    /// It is of the classic protocol.
+    pub is_classic: bool,
 }
 
 /// Partitions of one topic.

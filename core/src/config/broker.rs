@@ -4,6 +4,7 @@ use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
 use super::listener::{self, Endpoint, Listener};
+use super::migration::MigrationPolicy;
 use super::place::StorePlace;
 use super::problem::{Problem, Property};
 use super::settings::Settings;
@@ -142,6 +143,8 @@ pub struct Config {
     pub group_consumer_members_max: usize,
     /// `group.consumer.assignors`: what they may choose from.
     pub group_consumer_assignors: Vec<String>,
+    /// `group.consumer.migration.policy`: which way groups with members may go.
+    pub group_consumer_migration: MigrationPolicy,
     /// `group.share.*`: share groups.
     pub group_share: ShareConfig,
     /// `group.streams.*`.
@@ -204,7 +207,6 @@ impl Config {
             problems.sort_by_key(|problem| problem.source);
             return Err(problems);
         }
-        assert!(!listeners.is_empty());
         Ok(Config {
             node_id: BrokerId(settings.small("node.id")),
             rack: settings.text("broker.rack"),
@@ -241,6 +243,7 @@ impl Config {
             group_consumer_intervals_ms: settings.small(INTERVALS.1)..=settings.small(INTERVALS.2),
             group_consumer_members_max: settings.small("group.consumer.max.size"),
             group_consumer_assignors: settings.list("group.consumer.assignors").unwrap_or_default(),
+            group_consumer_migration: migration(&settings),
             group_share: ShareConfig::of(&settings),
             group_streams: StreamsGroups::of(&settings),
             offset_metadata_bytes_max: settings.small("offset.metadata.max.bytes"),
@@ -279,6 +282,11 @@ fn windows(settings: &Settings) -> Windows {
     Windows { count: settings.small("quota.window.num"), size_ms }
 }
 
+fn migration(settings: &Settings) -> MigrationPolicy {
+    let word = settings.text("group.consumer.migration.policy");
+    word.and_then(|word| MigrationPolicy::parse(&word)).unwrap_or_default()
+}
+
 /// A value between two others, as Kafka has it at its start.
 fn within((key, least, most): &Bounded, settings: &Settings, problems: &mut Vec<Problem>) {
     let value = settings.number(key);
@@ -295,6 +303,7 @@ fn count(number: i64) -> usize {
 
 /// By its own name, or the first one.
 fn inter_broker_listener(settings: &Settings, listeners: &[Listener]) -> String {
+    assert!(!listeners.is_empty());
     let named = settings.text("inter.broker.listener.name");
     named.map_or_else(|| listeners[0].name.clone(), |name| name.to_ascii_uppercase())
 }

@@ -1,6 +1,7 @@
 //! The keys of a broker: everything that `server.properties` and `--set` can say.
 
 use super::key::Key;
+use super::migration::MigrationPolicy;
 use super::value::{Check, Kind};
 use crate::limits;
 
@@ -324,6 +325,13 @@ const GROUPS: &[Key] = &[
     )
     .preset("uniform,range")
     .check(Check::ListOf(&["uniform", "range"])),
+    Key::new(
+        "group.consumer.migration.policy",
+        Kind::Text,
+        "Which way a group with members may go between the classic and the consumer protocol.",
+    )
+    .preset("bidirectional")
+    .check(Check::Word(&MigrationPolicy::WORDS)),
     Key::new("group.share.session.timeout.ms", Kind::Int, "Silence after which a member of a share group is out.")
         .preset("45000")
         .unit("ms")

@@ -128,7 +128,6 @@ const KAFKA_NAMES: &[&str] = &[
     "group.consumer.assignment.interval.ms",
     "group.consumer.assignor.offload.enable",
     "group.consumer.max.assignment.interval.ms",
-    "group.consumer.migration.policy",
     "group.consumer.min.assignment.interval.ms",
     "group.consumer.regex.refresh.interval.ms",
     "group.coordinator.append.linger.ms",

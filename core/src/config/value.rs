@@ -62,6 +62,8 @@ pub enum Check {
     Fraction(f64, f64),
     /// One of these words.
     OneOf(&'static [&'static str]),
+    /// One of these words, in any case of letters.
+    Word(&'static [&'static str]),
     /// A list of these words, which may be empty.
     ListOf(&'static [&'static str]),
     /// Text that is not empty.
@@ -146,6 +148,12 @@ impl Check {
                 }
                 Err(Fault::new(value, format!("String must be one of: {}", words.join(", "))))
             }
+            (Check::Word(words), Value::Text(value)) => {
+                if words.iter().any(|word| word.eq_ignore_ascii_case(&value)) {
+                    return Ok(Value::Text(value));
+                }
+                Err(Fault::new(value, format!("String must be one of (case insensitive): {}", words.join(", "))))
+            }
             (Check::ListOf(words), Value::List(values)) => list_of(values, words),
             (Check::NotEmpty, Value::Text(value)) if value.is_empty() => {
                 Err(Fault::new(value, "String must be non-empty"))
@@ -165,7 +173,7 @@ impl Check {
             Check::WithinOr(least, i64::MAX, other) => Some(format!("{other}, or {least} or more")),
             Check::WithinOr(least, most, other) => Some(format!("{other}, or {least} to {most}")),
             Check::Fraction(least, most) => Some(format!("{least} to {most}")),
-            Check::OneOf(words) => Some(words.join(" | ")),
+            Check::OneOf(words) | Check::Word(words) => Some(words.join(" | ")),
             Check::ListOf(words) => Some(format!("any of {}", words.join(", "))),
             Check::NotEmpty => Some("not empty".to_owned()),
             Check::Throttled => Some("* or partition:broker,...".to_owned()),

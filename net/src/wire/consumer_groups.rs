@@ -15,7 +15,9 @@ use super::{operations, topic};
 /// From it on, members draw their ids themselves.
 const OWN_IDS: Versions = Versions::parse("1+");
 
-/// What a member of the consumer protocol is called; 0 is a classic one.
+/// What a member of the classic protocol is called.
+const CLASSIC_MEMBER: i8 = 0;
+/// What one of the consumer protocol is called.
 const CONSUMER_MEMBER: i8 = 1;
 
 /// As the schema says it.
@@ -116,7 +118,7 @@ fn member(member: &DescribedConsumer) -> describe::Member<'_> {
         subscribed_topic_regex: member.regex.as_deref(),
         assignment: partitions(&member.assigned),
         target_assignment: partitions(&member.target),
-        member_type: CONSUMER_MEMBER,
+        member_type: if member.is_classic { CLASSIC_MEMBER } else { CONSUMER_MEMBER },
     }
 }
 

@@ -414,6 +414,7 @@ fn groups_of_the_consumer_protocol_are_shown() {
         regex: None,
         assigned: named.clone(),
         target: named,
+        is_classic: false,
     };
     let found = ConsumersDescription {
         state: ConsumerState::Reconciling,

@@ -6,8 +6,9 @@ use apus_core::api::GroupClient;
 use apus_core::ids::PartitionId;
 use rkyv::{Archive, Deserialize, Serialize};
 
+use super::group::GroupProtocolV1;
 use super::{HeadV1, Stored};
-use crate::command::consumers::{ChangeConsumers, StoredConsumer};
+use crate::command::consumers::{ChangeConsumers, ClassicSide, StoredConsumer};
 use crate::command::frame::Corrupt;
 use crate::command::{Command, Envelope};
 
@@ -53,8 +54,12 @@ impl ConsumerV1 {
     }
 
     pub(super) fn member(self) -> Arc<StoredConsumer> {
+        Arc::new(self.with(None))
+    }
+
+    fn with(self, classic: Option<Arc<ClassicSide>>) -> StoredConsumer {
         let partitions = |list: Vec<u32>| list.into_iter().map(PartitionId).collect();
-        Arc::new(StoredConsumer {
+        StoredConsumer {
             id: Arc::from(self.id),
             instance_id: self.instance_id.map(Arc::from),
             rack_id: self.rack_id.map(Arc::from),
@@ -68,7 +73,40 @@ impl ConsumerV1 {
             assigned: partitions(self.assigned),
             revoking: partitions(self.revoking),
             target: partitions(self.target),
-        })
+            classic,
+        }
+    }
+}
+
+/// A [`ClassicSide`].
+#[derive(Archive, Serialize, Deserialize)]
+pub(in crate::command) struct ClassicV1 {
+    session_timeout_ms: i32,
+    protocols: Vec<GroupProtocolV1>,
+}
+
+/// A [`StoredConsumer`] that may be of the classic protocol.
+#[derive(Archive, Serialize, Deserialize)]
+pub(in crate::command) struct ConsumerV2 {
+    member: ConsumerV1,
+    classic: Option<ClassicV1>,
+}
+
+impl ConsumerV2 {
+    fn of(member: &StoredConsumer) -> ConsumerV2 {
+        let side = |side: &Arc<ClassicSide>| ClassicV1 {
+            session_timeout_ms: side.session_timeout_ms,
+            protocols: side.protocols.iter().map(GroupProtocolV1::of).collect(),
+        };
+        ConsumerV2 { member: ConsumerV1::of(member), classic: member.classic.as_ref().map(side) }
+    }
+
+    fn member(self) -> Arc<StoredConsumer> {
+        let side = |side: ClassicV1| ClassicSide {
+            session_timeout_ms: side.session_timeout_ms,
+            protocols: side.protocols.into_iter().map(GroupProtocolV1::protocol).collect(),
+        };
+        Arc::new(self.member.with(self.classic.map(side).map(Arc::new)))
     }
 }
 
@@ -107,12 +145,62 @@ impl Stored for ChangeConsumersV1 {
     fn envelope(self) -> Result<Envelope, Corrupt> {
         let change = ChangeConsumers {
             group: Arc::from(self.group),
+            converts: false,
             epoch: self.epoch,
             target_epoch: self.target_epoch,
             topics_hash: self.topics_hash,
             assignor: Arc::from(self.assignor),
             left: self.left.into_iter().map(Arc::from).collect(),
             members: self.members.into_iter().map(ConsumerV1::member).collect(),
+        };
+        Ok(self.head.with(Command::ChangeConsumers(Arc::new(change))))
+    }
+}
+
+/// See [`ChangeConsumers`]: one that speaks of members of the classic protocol.
+#[derive(Archive, Serialize, Deserialize)]
+pub(in crate::command) struct ChangeConsumersV2 {
+    head: HeadV1,
+    group: String,
+    converts: bool,
+    epoch: i32,
+    target_epoch: i32,
+    topics_hash: u64,
+    assignor: String,
+    left: Vec<String>,
+    members: Vec<ConsumerV2>,
+}
+
+impl Stored for ChangeConsumersV2 {
+    const FRAME: (u16, u16) = (30, 2);
+
+    fn of(envelope: &Envelope) -> Option<ChangeConsumersV2> {
+        let Command::ChangeConsumers(change) = &envelope.command else {
+            return None;
+        };
+        Some(ChangeConsumersV2 {
+            head: HeadV1::of(envelope),
+            group: change.group.to_string(),
+            converts: change.converts,
+            epoch: change.epoch,
+            target_epoch: change.target_epoch,
+            topics_hash: change.topics_hash,
+            assignor: change.assignor.to_string(),
+            left: change.left.iter().map(|id| id.to_string()).collect(),
+            members: change.members.iter().map(|member| ConsumerV2::of(member)).collect(),
+        })
+    }
+
+    fn envelope(self) -> Result<Envelope, Corrupt> {
+        let change = ChangeConsumers {
+            group: Arc::from(self.group),
+            converts: self.converts,
+            epoch: self.epoch,
+            target_epoch: self.target_epoch,
+            topics_hash: self.topics_hash,
+            assignor: Arc::from(self.assignor),
+            left: self.left.into_iter().map(Arc::from).collect(),
+            members: self.members.into_iter().map(ConsumerV2::member).collect(),
         };
         Ok(self.head.with(Command::ChangeConsumers(Arc::new(change))))
     }

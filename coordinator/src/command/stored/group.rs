@@ -32,12 +32,18 @@ pub(in crate::command) struct MemberV1 {
     assignment: Vec<u8>,
 }
 
+impl GroupProtocolV1 {
+    pub(super) fn of(protocol: &GroupProtocol) -> GroupProtocolV1 {
+        GroupProtocolV1 { name: protocol.name.to_string(), metadata: protocol.metadata.to_vec() }
+    }
+
+    pub(super) fn protocol(self) -> GroupProtocol {
+        GroupProtocol { name: Arc::from(self.name), metadata: Bytes::from(self.metadata) }
+    }
+}
+
 impl MemberV1 {
     fn of(member: &StoredMember) -> MemberV1 {
-        let protocol = |protocol: &GroupProtocol| GroupProtocolV1 {
-            name: protocol.name.to_string(),
-            metadata: protocol.metadata.to_vec(),
-        };
         MemberV1 {
             id: member.id.to_string(),
             instance_id: member.instance_id.as_deref().map(str::to_owned),
@@ -45,23 +51,19 @@ impl MemberV1 {
             client_host: member.client.host.to_string(),
             session_timeout_ms: member.session_timeout_ms,
             rebalance_timeout_ms: member.rebalance_timeout_ms,
-            protocols: member.protocols.iter().map(protocol).collect(),
+            protocols: member.protocols.iter().map(GroupProtocolV1::of).collect(),
             assignment: member.assignment.to_vec(),
         }
     }
 
     fn member(self) -> StoredMember {
-        let protocol = |protocol: GroupProtocolV1| GroupProtocol {
-            name: Arc::from(protocol.name),
-            metadata: Bytes::from(protocol.metadata),
-        };
         StoredMember {
             id: Arc::from(self.id),
             instance_id: self.instance_id.map(Arc::from),
             client: GroupClient { id: Arc::from(self.client_id), host: Arc::from(self.client_host) },
             session_timeout_ms: self.session_timeout_ms,
             rebalance_timeout_ms: self.rebalance_timeout_ms,
-            protocols: self.protocols.into_iter().map(protocol).collect(),
+            protocols: self.protocols.into_iter().map(GroupProtocolV1::protocol).collect(),
             assignment: Bytes::from(self.assignment),
         }
     }

@@ -15,6 +15,7 @@
 //! | 40 | 1 | [`ConfigureResourceV1`] | | 41 | 1 | [`SetQuotasV1`] |
 //! | 50 | 1 | [`ChangeSharersV1`] | | 51 | 1 | [`ChangeSharesV1`] |
 //! | 52 | 1 | [`RemoveSharesV1`] | | 60 | 1 | [`ChangeStreamsV1`] |
+//! | 30 | 1 | [`ChangeConsumersV1`] | | 30 | 2 | [`ChangeConsumersV2`] |
 //!
 //! A payload is an rkyv archive (little endian, 32-bit relative pointers, no alignment), its root at the end; fields
 //! stand in the order of their declaration.
@@ -39,7 +40,7 @@ mod topic;
 
 pub(super) use broker::ConfigureBrokerV1;
 pub(super) use bytes::{AbandonV1, CommitV1, ObjectsDeletedV1, RehomeV1, TrimV1};
-pub(super) use consumers::ChangeConsumersV1;
+pub(super) use consumers::{ChangeConsumersV1, ChangeConsumersV2};
 pub(super) use group::{CommitOffsetsV1, RemoveGroupV1, RemoveOffsetsV1, StoreGroupV1};
 pub(super) use life::{BeginV1, CloseLivesV1, DigestV1, ExpireProducersV1, ReserveProducerIdsV1};
 pub(super) use quota::SetQuotasV1;

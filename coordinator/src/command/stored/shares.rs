@@ -48,6 +48,7 @@ impl Stored for ChangeSharersV1 {
     fn envelope(self) -> Result<Envelope, Corrupt> {
         let change = ChangeConsumers {
             group: Arc::from(self.group),
+            converts: false,
             epoch: self.epoch,
             target_epoch: self.target_epoch,
             topics_hash: self.topics_hash,
