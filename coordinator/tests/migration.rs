@@ -434,6 +434,32 @@ fn the_last_of_the_consumer_protocol_leaves_a_classic_group() {
 }
 
 #[test]
+fn what_members_hold_goes_down_and_up_again_with_them() {
+    let mut world = world(Durable::default(), &[]);
+    let (topic, mut classics) = classic_group(&mut world, vec![Classic::keeping(&["a"])]);
+    let mut member = Member::new("x", &["a"]);
+    member.beat(&mut world).expect("it joins");
+    let mut second = Classic::keeping(&["a"]);
+    second.join(&mut world).expect("it joins");
+    // The first one is to give back what the second is to have, and has not heard of it.
+    classics[0].join(&mut world).expect("a member");
+    classics.push(second);
+    assert_eq!((classics[0].holds.len(), classics[1].holds.len()), (4, 0));
+    member.leave(&mut world, -1).expect("a member");
+    assert_eq!(listed(&mut world), [("PreparingRebalance", "classic")]);
+    let mut members = [Member::new("y", &["a"])];
+    members[0].beat(&mut world).expect("it joins");
+    classics[1].beat(&mut world).expect("a member");
+    disjoint(topic, &classics, &members);
+    // It was behind the generation that the group went down with, and begins anew.
+    assert_eq!(classics[0].heartbeat(&mut world), Err(Refusal::IllegalGeneration));
+    (classics[0].generation, classics[0].holds) = (-1, BTreeSet::new());
+    classics[0].join(&mut world).expect("a member");
+    classics[0].sync(&mut world).expect("a member");
+    assert_eq!(settle(&mut world, topic, &mut classics, &mut members), [1, 1, 2]);
+}
+
+#[test]
 fn silence_of_the_last_leaves_a_classic_group() {
     let (mut world, topic, mut classics, _) = mixed(&[]);
     for _ in 0..5 {
