@@ -56,5 +56,5 @@ fn insert(criterion: &mut Criterion) {
     runtime.block_on(cache.close());
 }
 
-criterion_group!(benches, in_memory, insert);
+criterion_group! { name = benches; config = fixture::criterion(); targets = in_memory, insert }
 criterion_main!(benches);

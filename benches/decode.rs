@@ -98,5 +98,5 @@ fn frames(criterion: &mut Criterion) {
     });
 }
 
-criterion_group!(benches, decode, frames);
+criterion_group! { name = benches; config = fixture::criterion(); targets = decode, frames }
 criterion_main!(benches);

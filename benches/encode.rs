@@ -60,5 +60,5 @@ fn encode(criterion: &mut Criterion) {
     }
 }
 
-criterion_group!(benches, encode);
+criterion_group! { name = benches; config = fixture::criterion(); targets = encode }
 criterion_main!(benches);

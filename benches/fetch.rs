@@ -123,5 +123,5 @@ fn rope(criterion: &mut Criterion) {
     });
 }
 
-criterion_group!(benches, locate, advance, stitch, rope);
+criterion_group! { name = benches; config = fixture::criterion(); targets = locate, advance, stitch, rope }
 criterion_main!(benches);

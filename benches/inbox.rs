@@ -98,5 +98,5 @@ fn wake(criterion: &mut Criterion) {
     group.bench_function("a sleeper, there and back", |bencher| bencher.iter_custom(there_and_back));
 }
 
-criterion_group!(benches, offer_and_take, wake);
+criterion_group! { name = benches; config = fixture::criterion(); targets = offer_and_take, wake }
 criterion_main!(benches);

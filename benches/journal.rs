@@ -126,5 +126,5 @@ fn answer(journal: &mut Journal, stage: &mut Stage) {
     }
 }
 
-criterion_group!(benches, encode_commit, seal, group_commit);
+criterion_group! { name = benches; config = fixture::criterion(); targets = encode_commit, seal, group_commit }
 criterion_main!(benches);

@@ -135,5 +135,5 @@ fn restore(criterion: &mut Criterion) {
     });
 }
 
-criterion_group!(benches, apply, restore);
+criterion_group! { name = benches; config = fixture::criterion(); targets = apply, restore }
 criterion_main!(benches);

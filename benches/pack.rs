@@ -99,5 +99,5 @@ fn step(criterion: &mut Criterion) {
     }
 }
 
-criterion_group!(benches, build, step);
+criterion_group! { name = benches; config = fixture::criterion(); targets = build, step }
 criterion_main!(benches);

@@ -31,5 +31,5 @@ fn sign(criterion: &mut Criterion) {
     });
 }
 
-criterion_group!(benches, sign);
+criterion_group! { name = benches; config = fixture::criterion(); targets = sign }
 criterion_main!(benches);

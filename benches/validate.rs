@@ -43,5 +43,5 @@ fn validate(criterion: &mut Criterion) {
     }
 }
 
-criterion_group!(benches, validate);
+criterion_group! { name = benches; config = fixture::criterion(); targets = validate }
 criterion_main!(benches);
