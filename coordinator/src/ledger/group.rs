@@ -24,10 +24,10 @@ const SIDES: u8 = 16;
 ///
 /// Stored: 1 byte of bits, 1 whether it is gone, 2 whether members of the consumer protocol follow (see
 /// [`consumers`](super::consumers)), 4 whether a streams group does (see [`streams`](super::streams)), 8 whether these are a
-/// share group's, 16 whether some of the former are of the classic protocol; its name; generation (4); protocol type, protocol and leader, each 1 byte and, after 1, a text; 1 byte
-/// whether members left; the time (8); 4 bytes of how many members. Each of them: id; static name as above; client id and
-/// address; session and rebalance timeouts (4 each); 4 bytes of how many strategies, each a name and bytes with their
-/// length (4); the assignment likewise.
+/// share group's, 16 whether some of the former are of the classic protocol; its name; generation (4); protocol type,
+/// protocol and leader, each 1 byte and, after 1, a text; 1 byte whether members left; the time (8); 4 bytes of how many
+/// members. Each of them: id; static name as above; client id and address; session and rebalance timeouts (4 each); 4 bytes
+/// of how many strategies, each a name and bytes with their length (4); the assignment likewise.
 #[derive(Clone, Debug)]
 pub(crate) struct Group {
     pub(crate) stored: Arc<StoredGroup>,
