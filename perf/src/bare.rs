@@ -65,9 +65,8 @@ pub fn run(arguments: &BareArguments) -> Result<(), String> {
     if arguments.rounds == 0 || !arguments.seconds.is_normal() || arguments.seconds < 0.0 {
         return Err("a run without rounds or seconds measures nothing".to_owned());
     }
-    let itself = std::env::current_exe().map_err(|error| format!("this program has no path: {error}"))?;
     let places = Places {
-        apus: arguments.apus.clone().unwrap_or_else(|| itself.with_file_name("apus")),
+        apus: arguments.apus.clone().map_or_else(systems::beside, Ok)?,
         foreign: PathBuf::new(),
         work: arguments.out.join(format!("bare-{}", std::process::id())),
         bucket: BucketSettings { sink: true, seed: 1 },
@@ -115,8 +114,7 @@ fn whole(load: &Load, places: &Places, ward: &Ward) -> Result<f64, String> {
 fn alone(load: &Load, places: &Places, ward: &Ward) -> Result<(f64, f64), String> {
     let store = Store::bucket(places, ward, &[])?;
     let bootstrap = systems::free_port()?;
-    let itself = std::env::current_exe().map_err(|error| format!("this program has no path: {error}"))?;
-    let mut command = Command::new(itself);
+    let mut command = Command::new(systems::itself()?);
     command.args(["sink", "--listen", &bootstrap.to_string()]);
     let mut sink = Process::spawn("the sink", &mut command, &places.work.join("sink.log"), ward)?;
     systems::probe::first_answer(bootstrap, &mut sink)?;

@@ -150,6 +150,16 @@ pub fn start(system: System, places: &Places, ward: &Ward) -> Result<Running, St
     Ok(Running { broker, store, bootstrap, metrics, start, data })
 }
 
+/// This program, to be run again as another of its verbs.
+pub fn itself() -> Result<PathBuf, String> {
+    std::env::current_exe().map_err(|error| format!("this program has no path: {error}"))
+}
+
+/// The broker that was built with this program.
+pub fn beside() -> Result<PathBuf, String> {
+    Ok(itself()?.with_file_name("apus"))
+}
+
 /// A port of the loopback that nobody has.
 pub fn free_port() -> Result<SocketAddr, String> {
     let bound = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());

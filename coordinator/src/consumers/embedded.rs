@@ -112,6 +112,13 @@ impl<'a> Reader<'a> {
     }
 }
 
+/// The topics of a subscription, whatever follows them; nothing where it does not begin as one.
+pub(crate) fn topics(subscription: &[u8]) -> Option<Vec<&str>> {
+    let mut reader = Reader(subscription);
+    reader.version()?;
+    reader.texts()
+}
+
 impl<'a> Subscription<'a> {
     /// What these bytes say; nothing where they are no subscription.
     pub(crate) fn read(bytes: &'a [u8]) -> Option<Subscription<'a>> {

@@ -26,7 +26,7 @@ use crate::ledger::Ledger;
 pub(crate) mod assign;
 pub(crate) mod classic;
 pub(crate) mod describe;
-mod embedded;
+pub(crate) mod embedded;
 pub(crate) mod heartbeat;
 pub(crate) mod leave;
 pub(crate) mod migration;

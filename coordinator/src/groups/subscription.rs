@@ -1,11 +1,10 @@
-//! The one thing that a coordinator reads inside of what members say: the topics of a consumer.
-//!
-//! A subscription begins, in all of its versions, with the version (2 bytes), the count of topics (4 bytes) and each
-//! name with its length (2 bytes). Whatever follows is not looked at.
+//! The one thing that a coordinator of a classic group reads inside of what members say: the topics of a consumer. Whatever
+//! follows them in a subscription is not looked at.
 
 use std::collections::BTreeSet;
 
 use crate::command::StoredGroup;
+use crate::consumers::embedded;
 
 /// The protocol type of consumers.
 pub(crate) const CONSUMER: &str = "consumer";
@@ -24,17 +23,7 @@ pub(super) fn topics(group: &StoredGroup) -> Option<BTreeSet<&str>> {
 }
 
 fn collect<'a>(subscription: &'a [u8], topics: &mut BTreeSet<&'a str>) -> Option<()> {
-    let (version, rest) = subscription.split_first_chunk::<2>()?;
-    let (count, mut rest) = rest.split_first_chunk::<4>()?;
-    if i16::from_be_bytes(*version) < 0 {
-        return None;
-    }
-    for _ in 0..u32::try_from(i32::from_be_bytes(*count)).ok()? {
-        let (length, behind) = rest.split_first_chunk::<2>()?;
-        let (name, behind) = behind.split_at_checked(usize::try_from(i16::from_be_bytes(*length)).ok()?)?;
-        topics.insert(std::str::from_utf8(name).ok()?);
-        rest = behind;
-    }
+    topics.extend(embedded::topics(subscription)?);
     Some(())
 }
 

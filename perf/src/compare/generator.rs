@@ -12,7 +12,7 @@ use serde::Deserialize;
 use super::watch::now;
 use super::{java, rdkafka};
 use crate::systems::ward::Ward;
-use crate::systems::{Places, usage};
+use crate::systems::{Places, itself, usage};
 
 /// A load that takes so much longer than it was asked to is stuck.
 const GRACE: Duration = Duration::from_secs(45);
@@ -118,7 +118,7 @@ fn own(scenario: &Path, seconds: f64, surroundings: Surroundings<'_>) -> Result<
     let Surroundings { bootstrap, broker, places, ward } = surroundings;
     let json = places.work.join("load.json");
     let _ = fs::remove_file(&json);
-    let mut command = Command::new(std::env::current_exe().map_err(|error| error.to_string())?);
+    let mut command = Command::new(itself()?);
     command.arg("load").arg(scenario).args(["--bootstrap", &bootstrap.to_string()]);
     command.arg("--json").arg(&json).args(["--watch", &broker.to_string()]);
     command.args(["--set", &format!("seconds={seconds:?}")]);

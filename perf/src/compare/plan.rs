@@ -53,7 +53,7 @@ impl Plan {
         // Two runs at a time disturb each other's numbers, not each other's files.
         let work = arguments.out.join(format!("run-{}", std::process::id()));
         let places = Places {
-            apus: arguments.apus.clone().map_or_else(beside, Ok)?,
+            apus: arguments.apus.clone().map_or_else(systems::beside, Ok)?,
             foreign: arguments.foreign.clone(),
             work,
             bucket: BucketSettings { sink: arguments.sink || hot, seed: arguments.seed },
@@ -137,10 +137,4 @@ impl Plan {
             (false, false) => 5.0,
         }
     }
-}
-
-/// The broker that was built with this program.
-fn beside() -> Result<PathBuf, String> {
-    let itself = std::env::current_exe().map_err(|error| format!("this program has no path: {error}"))?;
-    Ok(itself.with_file_name("apus"))
 }

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use super::directory::Directory;
 use super::process::Process;
 use super::ward::Ward;
-use super::{Places, free_port, http, on_path};
+use super::{Places, free_port, http, itself, on_path};
 use crate::bucket::counts::Counts;
 
 /// The bucket of every store.
@@ -69,8 +69,7 @@ impl Store {
     /// Our own, in memory.
     pub fn bucket(places: &Places, ward: &Ward, distance: &[&str]) -> Result<Store, String> {
         let address = free_port()?;
-        let itself = std::env::current_exe().map_err(|error| format!("this program has no path: {error}"))?;
-        let mut command = Command::new(itself);
+        let mut command = Command::new(itself()?);
         command.args(["bucket", "--memory-max", MEMORY_MAX, "--listen", &address.to_string()]).args(distance);
         command.args(["--seed", &places.bucket.seed.to_string()]);
         if places.bucket.sink {
